@@ -174,8 +174,14 @@ class PinForm(FreshCodeForm):
         return again
 
 
+# A phone number that can be called: 5 to 15 digits (E.164), not all the same; after a plus comes a country's code, which
+# begins with no 0.
+PHONE = r"(?=(?:[^0-9]*[0-9]){5,15}[^0-9]*$)(?!\+?([0-9])(?:[^0-9]*\1)*[^0-9]*$)(?:\+(?!0))?[0-9][0-9 ()./\-]{4,29}"
+
+
 class AddressField(forms.CharField):
-    """Some lines of text, with runs of white space in them made one space, and no empty lines."""
+    """Some lines of text, with runs of white space in them made one space, and no empty lines. Part of it can be
+    read."""
 
     widget = forms.Textarea
 
@@ -183,10 +189,9 @@ class AddressField(forms.CharField):
         lines = [" ".join(line.split()) for line in super().clean(value).splitlines()]
         if any(has_unprintable(line) for line in lines):
             raise ValidationError("This address has characters that cannot be shown.", code="unprintable")
+        if any(lines) and not any(char.isalnum() for char in "".join(lines)):
+            raise ValidationError("An address has letters or digits.", code="invalid_address")
         return "\n".join(line for line in lines if line)
-
-
-PHONE = r"\+?[0-9][0-9 ()./\-]{4,29}"
 
 
 class NameForm(forms.Form):

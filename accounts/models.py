@@ -27,7 +27,7 @@ from accounts.roles import STAFF_ROLES, Role, may, role_of
 from accounts.sign_in.passwords.hashing import UserWithPassword
 from foundation.keys.encryption import DecryptionFailed, DigestField, EncryptedField
 from foundation.lookups import FoldedField, WithFoldedFields
-from foundation.mail_links import MailLink
+from foundation.mail_links import LinkInvalid, MailLink
 from foundation.money import MoneyField
 
 logger = logging.getLogger(__name__)
@@ -161,13 +161,28 @@ class EmailChange(MailLink):
 
 
 class PasswordReset(MailLink):
-    """A link in a mail to a person who forgot their password; deleted when any link of theirs is used (R1.9)."""
+    """A link in a mail to a person who forgot their password; deleted when any link of theirs is used (R1.9).
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
+    A row without a user is written for an address that nobody signs in with, and deleted in the same transaction: the
+    same statements run for known and unknown addresses. No mail has its link.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="password_resets")
 
     @property
     def is_good(self) -> bool:
-        return self.user.can_sign_in
+        return self.user is not None and self.user.can_sign_in
+
+    @property
+    def whose(self) -> User:
+        """Return the user, whom every good link has.
+
+        Raises:
+            LinkInvalid
+        """
+        if self.user is None:
+            raise LinkInvalid
+        return self.user
 
 
 class TotpDevice(ThrottlingMixin, Device):

@@ -100,7 +100,7 @@ _NEW_ADDRESS = Audience(
     lambda change, payload: [(change.email, {})], Rows("change_id", EmailChange.objects.all(), may_be_gone=True)
 )
 _WHO_FORGOT_THE_PASSWORD = Audience(
-    lambda reset, payload: [about_user(reset.user)],
+    lambda reset, payload: [about_user(reset.whose)],
     Rows("reset_id", PasswordReset.objects.select_related("user"), may_be_gone=True),
 )
 

@@ -16,6 +16,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET
 
 from audit.actions import Action
+from audit.downloads import count_download
 from audit.services import record
 from foundation.admin.read_only import ReadOnlyAdmin
 from foundation.csv_table import csv_pieces
@@ -40,9 +41,11 @@ def export_rows(
 
     Raises:
         PermissionDenied: nothing was recorded.
+        TooOften
     """
     if not actor.has_role_permission(permission):
         raise PermissionDenied(f"{actor} may not {permission}.")
+    count_download(actor)
     told = {name: "…" if name in _UNTOLD else value[:100] for name, value in sorted(filters.items())}
     details = {"format": "csv", "list": rows.model._meta.model_name, "filters": told, "rows_at_most": EXPORT_ROWS}
     record(Action.EXPORT_DOWNLOADED, actor=actor, details=details)

@@ -5,10 +5,11 @@ import sys
 from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template import loader
 from django.views import defaults
 
+from accounts.sign_in.sessions import pages
 from foundation.transactions import OutcomeUnknown, is_away, is_deadlock_victim
 
 _AWAY_SECONDS = 5
@@ -18,12 +19,16 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer 403 with a way on: the form can be sent again, if it came from one of our pages.
 
     A form from another site is only refused: offering its fields with a fresh token would make the person carry out the
-    forgery by hand.
+    forgery by hand. A person who has signed in meanwhile, in another tab, is sent home from a form for visitors, and is
+    offered no form that was shown to somebody else.
     """
     own_origin = f"{request.scheme}://{request.get_host()}"
     ours = request.META.get("HTTP_ORIGIN") == own_origin
+    view = request.resolver_match.func if request.resolver_match else None
+    if ours and getattr(view, "is_for_visitors", False) and pages.is_signed_in(request):
+        return redirect("home")
     # Not even into hidden fields of the person's own form.
-    can_resend = ours and set(settings.SECRET_FIELDS).isdisjoint(request.POST)
+    can_resend = ours and set(settings.SECRET_FIELDS).isdisjoint(request.POST) and not pages.is_of_another(request)
     fields = [
         (name, value)
         for name, values in request.POST.lists()

@@ -15,7 +15,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 
-from accounts.sign_in.sessions.middleware import SecondFactorMiddleware, SessionTimeoutMiddleware
+from accounts.sign_in.sessions.middleware import CookieMiddleware, SecondFactorMiddleware, SessionTimeoutMiddleware
 from bankproject import csp_reports
 from bankproject.errors import too_many, unavailable
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
@@ -26,7 +26,7 @@ API = "/api/"
 _PAGE_AMONG_THEM = "/api/v1/docs/"
 # Middleware for pages only, the outermost first.
 AROUND_PAGES: tuple[Any, ...] = (
-    SessionMiddleware,
+    CookieMiddleware,
     AuthenticationMiddleware,
     SecondFactorMiddleware,
     SessionTimeoutMiddleware,

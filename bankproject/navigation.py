@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 
 from accounts.roles import may
 from accounts.sign_in.sessions import clock as session_clock
+from accounts.sign_in.sessions import pages
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ _STAFF_LINKS = (
 def bank(request: HttpRequest) -> dict[str, Any]:
     """Return what every page of the bank shows: its name, its mode, and who is where."""
     user: Any = getattr(request, "user", None)
-    signed_in = user is not None and user.is_authenticated and user.is_verified()
+    signed_in = pages.is_signed_in(request)
     return {
         "bank_name": settings.BANK_NAME,
         "demo": settings.DEMO,
         "debug": settings.DEBUG,
         "home_url": "/",
         "signed_in": signed_in,
+        "reader": pages.reader_of(request),
         "role_label": str(user.role or "") if signed_in else "",
         "nav": links_for(request) if signed_in else [],
         "session_seconds_left": _session_seconds_left(request) if signed_in else 0,

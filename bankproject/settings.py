@@ -99,6 +99,7 @@ REGISTRATIONS_PER_HOUR = env.positive("REGISTRATIONS_PER_HOUR", 20)
 REGISTRATION_LINK_HOURS = env.positive("REGISTRATION_LINK_HOURS", 24, most=720)
 PASSWORD_RESETS_PER_HOUR = env.positive("PASSWORD_RESETS_PER_HOUR", 20)
 PASSWORD_RESET_LINK_MINUTES = env.positive("PASSWORD_RESET_LINK_MINUTES", 60, most=1440)
+DOWNLOADS_PER_HOUR = env.positive("DOWNLOADS_PER_HOUR", 100)
 TICKETS_PER_HOUR = env.positive("TICKETS_PER_HOUR", 10)
 TICKET_REPLIES_PER_HOUR = env.positive("TICKET_REPLIES_PER_HOUR", 60)
 REQUESTS_PER_HOUR = env.positive("REQUESTS_PER_HOUR", 10)
@@ -110,6 +111,8 @@ API_PIN_LOGIN = env.on_off("API_PIN_LOGIN", default=False)
 # However often it is refreshed, a program gives both factors again after this long (as browsers do, R1.6).
 API_SESSION_DAYS = env.positive("API_SESSION_DAYS", 90, most=3650)
 
+# Open at once for one person, in browsers and programs together: one more ends the one unused for longest.
+MAX_SESSIONS = env.positive("MAX_SESSIONS", 20)
 SESSION_IDLE_SECONDS = env.positive("SESSION_IDLE_SECONDS", 300, most=86_400)
 # How often use of the pages is noted, instead of on each page. A session lives that much longer than its idle time.
 SESSION_NOTED_SECONDS = env.positive("SESSION_NOTED_SECONDS", 15, most=60)

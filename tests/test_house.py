@@ -150,7 +150,7 @@ def is_edge(path: Path) -> bool:
 # Pages that hand a password or code straight to its service. All others go through `accounts.people.page_acts`.
 ASKS_BY_ITSELF = {
     "accounts/views/sign_in.py": "nobody is signed in yet: each step begins another session",
-    "transfers/views/confirming.py": "a code for a payment shows and changes no factor",
+    "transfers/views/confirming.py": "a payment changes no factor; its code renews the key, as every code does",
 }
 
 

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
-from accounts.api.sign_in import Token, TokensOut, read_by_form
+from accounts.api.sign_in import EndSessionIn, EnrolledOut, Token, TokensOut, read_by_form
 from accounts.api.types import Code, EmailText, Secret
 from accounts.forms import PHONE, EmailChangeForm, ForgottenPasswordForm, ProfileForm
 from accounts.models import User
@@ -29,7 +29,7 @@ from accounts.sign_in import authenticator, pins
 from accounts.sign_in.origin import origin_of
 from accounts.sign_in.passwords import reset as password_reset
 from accounts.sign_in.pins import PIN_DIGITS
-from accounts.sign_in.sessions import rows as user_sessions
+from accounts.sign_in.sessions import ending
 from foundation.refusals import Refusal
 from foundation.request_context import client_ip
 from foundation.rest.document import refuses
@@ -55,7 +55,7 @@ class ProfileIn(In):
 
     first_name: Annotated[str, Field(min_length=1, max_length=100, **_AS_IT_IS)] = ""
     last_name: Annotated[str, Field(max_length=100, **_AS_IT_IS)] = ""
-    phone: Annotated[str, read_by_form(f"^({PHONE})?$"), Field(max_length=40, examples=["+49 30 1234567"])] = ""
+    phone: Annotated[str, read_by_form(f"^(?:{PHONE})?$"), Field(max_length=40, examples=["+49 30 1234567"])] = ""
     address: Annotated[str, read_by_form(text_pattern(required=False)), Field(max_length=300)] = ""
     code: Annotated[Code, Field(description="Needed with phone or address; a recovery code will do.")] = ""
 
@@ -258,17 +258,18 @@ def begin_authenticator_replacement(request: ApiRequest, data: CodeIn) -> Status
     return Status(201, begun)
 
 
-@router.post("/profile/authenticator/confirm", response=RecoveryCodesOut, openapi_extra=refuses(409))
-def confirm_authenticator_replacement(request: ApiRequest, data: ConfirmReplacementIn) -> RecoveryCodesOut:
-    """Replace the old app with the new one, by a first code of it. All other sessions end; keep the new
-    recovery codes: they are told only now."""
-    codes = api_credentials.complete_replacement(
+@router.post("/profile/authenticator/confirm", response=EnrolledOut, openapi_extra=refuses(409))
+def confirm_authenticator_replacement(request: ApiRequest, data: ConfirmReplacementIn) -> EnrolledOut:
+    """Replace the old app with the new one, by a first code of it. All other sessions end; this one goes on with the
+    new tokens of the answer, and those that you used so far are not good any more. Keep the new recovery codes: they
+    are told only now."""
+    tokens, codes = api_credentials.complete_replacement(
         actor=request.user,
         session=request.api_session,
         replacement_token=data.replacement_token,
         code=data.code,
     )
-    return RecoveryCodesOut(recovery_codes=codes)
+    return EnrolledOut.of(tokens, recovery_codes=codes)
 
 
 @router.get("/profile/sign-ins", response=SignInsOut)
@@ -277,10 +278,13 @@ def recent_sign_ins(request: ApiRequest) -> Any:
     return {"items": selectors.recent_sign_ins(request.user)}
 
 
-@router.post("/auth/sessions/end-others", response=EndedOut)
-def end_other_sessions(request: ApiRequest) -> EndedOut:
-    """Sign out everywhere but here."""
-    return EndedOut(ended=user_sessions.end_others(actor=request.user, present=request.api_session))
+@router.post("/auth/sessions/end-others", response=EndedOut, openapi_extra=refuses(429))
+def end_other_sessions(request: ApiRequest, data: EndSessionIn) -> EndedOut:
+    """Sign out everywhere but here, for a code."""
+    ended = ending.end_others(
+        actor=request.user, present=request.api_session, code=data.code, origin=origin_of(request)
+    )
+    return EndedOut(ended=ended)
 
 
 @router.post("/auth/password-reset", auth=_FOR_ANYONE, response={202: MailedOut}, openapi_extra=refuses(429))

@@ -19,7 +19,7 @@ from accounts.programs import sessions as api_sessions
 from accounts.programs.enrolment import LASTS as ENROLMENT_LASTS
 from accounts.programs.sessions import ACCESS_LASTS, Tokens
 from accounts.sign_in.origin import origin_of
-from accounts.sign_in.sessions import rows as user_sessions
+from accounts.sign_in.sessions import ending
 from accounts.sign_in.sessions.rows import API_REFRESH_LASTS
 from foundation.limiter import limiter
 from foundation.request_context import client_ip, network_of
@@ -154,6 +154,10 @@ class SessionsOut(Out):
     items: list[SessionOut]
 
 
+class EndSessionIn(In):
+    code: Annotated[Code, Field(description="A recovery code will do.")]
+
+
 router = Router(tags=["Signing in"])
 _LOGIN = "login"  # the limit of signing in, as programs are told about it
 _FOR_ANYONE: Any = None  # `auth` of the routes that give a token; a test lists each of them
@@ -239,10 +243,16 @@ def open_sessions(request: ApiRequest) -> Any:
     return {"items": selectors.open_sessions(request.user, present=request.api_session)}
 
 
-@router.delete("/auth/sessions/{uuid:session_id}", response={204: None})
-def end_session(request: ApiRequest, session_id: UUID) -> Status:
-    """Sign out one of your sessions."""
-    user_sessions.end_one(actor=request.user, public_id=session_id)
+@router.delete("/auth/sessions/{uuid:session_id}", response={204: None}, openapi_extra=refuses(403, 429))
+def end_session(request: ApiRequest, session_id: UUID, data: EndSessionIn | None = None) -> Status:
+    """Sign out one of your sessions, for a code. The session that asks needs none to end itself, and no body."""
+    ending.end_one(
+        actor=request.user,
+        public_id=session_id,
+        present=request.api_session,
+        code=data.code if data else "",
+        origin=origin_of(request),
+    )
     return Status(204, None)
 
 

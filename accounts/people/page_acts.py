@@ -1,10 +1,11 @@
 """What people prove and change about their ways to sign in, on pages: the service, and what happens to their session.
 
-The session gets another key whenever a factor is shown or changed. That is written here, once for each act, so that no
-view can forget it; the API calls the services directly, since it has tokens and no session.
+The session gets another key whenever a code is given (`accounts.sign_in.sessions.middleware`) or a factor is changed.
+The API calls the services directly, since it has tokens and no session.
 """
 
 from functools import partial
+from uuid import UUID
 
 import django_otp
 from django.contrib.auth import login, update_session_auth_hash
@@ -18,7 +19,7 @@ from accounts.sign_in import authenticator, devices, guesses, pins
 from accounts.sign_in.authenticator import NothingToReplace
 from accounts.sign_in.origin import origin_of
 from accounts.sign_in.passwords import change as passwords
-from accounts.sign_in.sessions import pages
+from accounts.sign_in.sessions import ending, pages
 from accounts.sign_in.signing_in import is_recovery_code
 from audit.actions import Action
 from audit.services import record
@@ -76,43 +77,35 @@ def request_email_change(request: SignedInRequest, *, new_email: str, password: 
 
 def update_details(request: SignedInRequest, *, phone: str, address: str, code: str) -> list[str]:
     """Write the details. The bank calls the phone number when a factor is lost, so the number counts as a factor."""
-    changed = profile.update_details(
+    return profile.update_details(
         actor=request.user, phone=phone, address=address, code=code, origin=origin_of(request)
     )
-    if changed:
-        pages.renew_key(request.session)
-    return changed
 
 
 def set_pin(request: SignedInRequest, *, pin: str, code: str) -> None:
     """Call `pins.set_pin()` for a page, which may raise what that does."""
     pins.set_pin(actor=request.user, pin=pin, code=code, origin=origin_of(request))
-    pages.renew_key(request.session)
 
 
 def remove_pin(request: SignedInRequest, *, code: str) -> None:
     """Call `pins.remove_pin()` for a page, which may raise what that does."""
     pins.remove_pin(actor=request.user, code=code, origin=origin_of(request))
-    pages.renew_key(request.session)
 
 
 def renew_recovery_codes(request: SignedInRequest, *, code: str) -> list[str]:
     """Call `authenticator.renew_recovery_codes()` for a page, which may raise what that does."""
-    codes = authenticator.renew_recovery_codes(actor=request.user, code=code, origin=origin_of(request))
-    pages.renew_key(request.session)
-    return codes
+    return authenticator.renew_recovery_codes(actor=request.user, code=code, origin=origin_of(request))
 
 
 def begin_replacement(request: SignedInRequest, *, code: str) -> None:
     """Let this session set up another app within ten minutes. The present one works on until that is done.
 
-    The secret is shown under another session key, so a copy of the cookie does not reveal it.
+    The secret is shown by the next request, under another session key: a copy of the cookie does not reveal it.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
     """
     device = authenticator.new_pending_device(actor=request.user, code=code, origin=origin_of(request))
-    pages.renew_key(request.session)
     request.session[_REPLACEMENT] = {
         "device": device.pk,
         "at": int(timezone.now().timestamp()),
@@ -153,3 +146,19 @@ def complete_replacement(request: SignedInRequest, *, code: str) -> list[str]:
     pages.renew_key(request.session)
     django_otp.login(request, device)
     return codes
+
+
+def end_session(request: SignedInRequest, *, public_id: UUID, code: str) -> None:
+    """Call `ending.end_one()` for a page, which may raise what that does."""
+    present, origin = pages.id_of(request.session), origin_of(request)
+    ending.end_one(actor=request.user, public_id=public_id, present=present, code=code, origin=origin)
+
+
+def end_other_sessions(request: SignedInRequest, *, code: str) -> int:
+    """Sign out all other sessions, and copies of this one's cookie with them; return how many were open.
+
+    Raises:
+        As `ending.end_others()`.
+    """
+    present, origin = pages.id_of(request.session), origin_of(request)
+    return ending.end_others(actor=request.user, present=present, code=code, origin=origin)

@@ -69,11 +69,13 @@ def begin_replacement(*, actor: User, session: UUID, code: str, origin: Origin) 
     return Replacement(token, two_factor.secret_text(device).replace(" ", ""), two_factor.provisioning_uri(device))
 
 
-def complete_replacement(*, actor: User, session: UUID, replacement_token: str, code: str) -> list[str]:
-    """Replace the old app with the new one; return ten new recovery codes. All other sessions end.
+def complete_replacement(*, actor: User, session: UUID, replacement_token: str, code: str) -> tuple[Tokens, list[str]]:
+    """Replace the old app with the new one; return new tokens and ten new recovery codes. All other sessions of the
+    actor end; this one goes on with the tokens returned, and its former tokens are worthless.
 
     Raises:
         PermissionDenied, WrongCode
+        TokenInvalid: the session was ended meanwhile; nothing was changed.
         NothingToReplace: the token is not of this session, or too old, or something newer has made it worthless.
     """
     try:
@@ -85,8 +87,13 @@ def complete_replacement(*, actor: User, session: UUID, replacement_token: str, 
     pending = rows.filter(public_id=UUID(claims.more["device"])).first() if is_of_this_session else None
     if pending is None:
         raise NothingToReplace
-    by_recovery_code = claims.more.get("by") != "app"
+    renewed: list[Tokens] = []
     _, codes = authenticator.replace_by(
-        pending, actor=actor, code=code, kept_session=session, by_recovery_code=by_recovery_code
+        pending,
+        actor=actor,
+        code=code,
+        kept_session=session,
+        by_recovery_code=claims.more.get("by") != "app",
+        on_replaced=lambda: renewed.append(api_sessions.renew_all(actor=actor, session=session)),
     )
-    return codes
+    return renewed[-1], codes  # the last one, if the transaction had to be run again

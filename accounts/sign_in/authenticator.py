@@ -1,6 +1,7 @@
 """New recovery codes, and another authenticator app in place of the present one (R1.8)."""
 
 import uuid
+from collections.abc import Callable
 
 import django_otp
 from django.utils import timezone
@@ -62,7 +63,13 @@ def new_pending_device(*, actor: User, code: str, origin: Origin) -> TotpDevice:
 
 
 def replace_by(
-    pending: TotpDevice, *, actor: User, code: str, kept_session: uuid.UUID, by_recovery_code: bool
+    pending: TotpDevice,
+    *,
+    actor: User,
+    code: str,
+    kept_session: uuid.UUID,
+    by_recovery_code: bool,
+    on_replaced: Callable[[], object] = lambda: None,
 ) -> tuple[TotpDevice, list[str]]:
     """Make the waiting device the actor's only one, with a first code of it; return it and ten recovery codes. All
     sessions except `kept_session` end.
@@ -70,6 +77,7 @@ def replace_by(
     Args:
         by_recovery_code: whether the replacement was begun with one. A finder of the paper may be an impostor, so
             `User.hardened_at` is set, as after a reset by the bank.
+        on_replaced: called at the end of the same transaction; tokens are renewed there.
 
     Raises:
         PermissionDenied, NothingToReplace
@@ -80,13 +88,19 @@ def replace_by(
     if not isinstance(device, TotpDevice):
         raise WrongCode
     rows, codes = two_factor.new_recovery_codes(actor)
-    _replace(actor, device, rows, kept_session, by_recovery_code=by_recovery_code)
+    _replace(actor, device, rows, kept_session, by_recovery_code=by_recovery_code, on_replaced=on_replaced)
     return device, codes
 
 
 @own_transaction
 def _replace(
-    actor: User, device: TotpDevice, rows: list[RecoveryCode], kept_session: uuid.UUID, *, by_recovery_code: bool
+    actor: User,
+    device: TotpDevice,
+    rows: list[RecoveryCode],
+    kept_session: uuid.UUID,
+    *,
+    by_recovery_code: bool,
+    on_replaced: Callable[[], object] = lambda: None,
 ) -> None:
     row = _put_in_place(actor, rows)
     if not TotpDevice.objects.filter(pk=device.pk, confirmed=False).update(confirmed=True):
@@ -98,6 +112,7 @@ def _replace(
     by = "recovery_code" if by_recovery_code else "app"
     record(Action.TWO_FACTOR_REPLACED, actor=actor, subject=actor, details={"by": by})
     outbox.tell("two_factor_replaced", user_id=actor.pk, by_recovery_code=by_recovery_code)
+    on_replaced()
 
 
 def _put_in_place(actor: User, rows: list[RecoveryCode]) -> User:

@@ -2,7 +2,9 @@
 this session a moment ago, for what staff do with money (R5.8)."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 
 from django.conf import settings
@@ -25,6 +27,21 @@ class CodeNeeded(Refusal):
     code = "code_needed"
     text = "This takes a code of your authenticator app: the last one in this session was given too long ago."
     status = 403
+
+
+_given: ContextVar[list[int] | None] = ContextVar("users_whose_codes_were_given", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[int]]:
+    """Collect the users who give a code meanwhile: a session in which that happens goes on under another key
+    (ASVS V7.2.4)."""
+    noted: list[int] = []
+    before = _given.set(noted)
+    try:
+        yield noted
+    finally:
+        _given.reset(before)
 
 
 def verify_fresh_code(
@@ -66,6 +83,9 @@ def verify_fresh_code(
         guesses.begin_pause(email=person.email, ip=ip)
         record(Action.CODE_REFUSED, actor=actor, subject=person, concerns=customer)
         raise WrongCode
+    noted = _given.get()
+    if noted is not None:
+        noted.append(person.pk)
 
 
 def was_given_lately(session: uuid.UUID) -> bool:

@@ -21,7 +21,10 @@ class SignInRefused(Refusal):
     """Wrong, unknown, locked or deactivated: the caller is never told which (R1.2)."""
 
     code = "sign_in_refused"
-    text = "What was given does not sign anybody in. After a wrong code, wait for the next one."
+    text = (
+        "What was given does not sign anybody in. After a wrong code, wait for the next one, and check that your"
+        " phone’s clock is right."
+    )
     status = 401
 
 

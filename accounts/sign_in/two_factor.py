@@ -42,7 +42,10 @@ class WrongCode(Refusal):
     """The code does not match, was used before, or came too soon after a wrong one."""
 
     code = "wrong_code"
-    text = "This code is not right, or was used already. Wait for the next one."
+    text = (
+        "This code is not right, or was used already. Wait for the next one, and check that your phone’s clock is"
+        " right."
+    )
     status = 422
 
 

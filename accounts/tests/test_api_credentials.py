@@ -1,14 +1,15 @@
 """Password, PIN, recovery codes and authenticator through the API: each for what a stolen token lacks (R1.8, R7.1)."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.hashers import check_password, make_password
 
 from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.programs import sessions as api_sessions
-from accounts.sign_in import two_factor
+from accounts.programs.sessions import Tokens
+from accounts.sign_in import authenticator, two_factor
 from accounts.sign_in.sessions import rows as user_sessions
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, mails, wrong_code_for
@@ -108,7 +109,7 @@ def test_a_session_that_ended_meanwhile_changes_no_password(alice: Any, api_of: 
 
     def choose(*args: Any, **kwargs: Any) -> None:
         original(*args, **kwargs)
-        user_sessions.end_one(actor=alice, public_id=api.tokens.session)
+        user_sessions.mark_one_ended(api.tokens.session)
 
     monkeypatch.setattr(passwords, "choose_password", choose)
     assert told(api.post("profile/password", {"current_password": PASSWORD, "new_password": NEW})) == INVALID
@@ -219,6 +220,12 @@ def confirm(api: Any, token: str, code: str) -> Any:
     return api.post("profile/authenticator/confirm", {"replacement_token": token, "code": code})
 
 
+def with_tokens_of(answer: Any) -> ApiClient:
+    """Return a program that goes on with the tokens of this answer."""
+    tokens = answer.json()
+    return ApiClient(Tokens(UUID(tokens["session"]), tokens["access_token"], tokens["refresh_token"]))
+
+
 def code_on_the_new_one(user: Any) -> str:
     return f"{TotpDevice.objects.get(user=user, confirmed=False).totp().token():06d}"
 
@@ -235,13 +242,47 @@ def test_another_app_takes_the_place_of_the_old_one(alice: Any, api_of: Any, cod
     assert len(answer.json()["recovery_codes"]) == 10
     after = TotpDevice.objects.get(user=alice)
     assert (after.pk != before.pk, after.confirmed) == (True, True)
+    old, api = api, with_tokens_of(answer)
     assert api.get("profile").json()["recovery_codes_left"] == 10
     assert told(other.get("profile")) == INVALID
+    assert told(old.get("profile")) == INVALID
     assert browser.get("/profile/").status_code == 302
     assert "TWO_FACTOR_REPLACED" in actions(alice)
     assert len(mails(alice.email)) == 1
     again = confirm(api, new["replacement_token"], "123456")
     assert told(again) == (409, "nothing_to_replace")
+
+
+@proves("V7.2.4")
+def test_another_app_gives_new_tokens_and_ends_the_former_ones(alice: Any, api_of: Any, code_of: Any) -> None:
+    # A copy of the former tokens opens nothing, and renews nothing.
+    api = api_of(alice)
+    new = begun(api, code_of(alice))
+    answer = confirm(api, new["replacement_token"], code_on_the_new_one(alice))
+    tokens = answer.json()
+    assert tokens["session"] != str(api.tokens.session)
+    assert told(api.get("auth/session")) == INVALID
+    assert told(ApiClient().post("auth/refresh", {"refresh_token": api.tokens.refresh_token})) == INVALID
+    assert with_tokens_of(answer).get("auth/session").json()["id"] == tokens["session"]
+    assert ApiClient().post("auth/refresh", {"refresh_token": tokens["refresh_token"]}).status_code == 200
+
+
+def test_a_session_that_ended_meanwhile_replaces_no_app(
+    alice: Any, api_of: Any, code_of: Any, monkeypatch: Any
+) -> None:
+    api = api_of(alice)
+    device = TotpDevice.objects.get(user=alice)
+    new = begun(api, code_of(alice))
+    original = authenticator.replace_by
+
+    def replace_by(*args: Any, **kwargs: Any) -> Any:
+        user_sessions.mark_one_ended(api.tokens.session)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(authenticator, "replace_by", replace_by)
+    assert told(confirm(api, new["replacement_token"], code_on_the_new_one(alice))) == INVALID
+    assert TotpDevice.objects.get(user=alice, confirmed=True) == device
+    assert "TWO_FACTOR_REPLACED" not in actions(alice)
 
 
 def test_a_wrong_code_of_the_new_app_replaces_nothing(alice: Any, api_of: Any, code_of: Any) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from accounts.models import TotpDevice, User, UserSession
+from accounts.sign_in import two_factor
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, link_for, mails, wrong_code_for
-from tests.api_client import told
+from tests.api_client import ApiClient, told
 from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import an_origin
@@ -273,12 +274,43 @@ def test_recent_sign_ins_are_ones_own(alice: Any, bob: Any, api_of: Any, setting
     assert found[0]["at"].endswith("Z")
 
 
-def test_all_sessions_but_this_one_end_at_once(alice: Any, bob: Any, api_of: Any, browser_of: Any) -> None:
+def test_all_sessions_but_this_one_end_at_once(
+    alice: Any, bob: Any, api_of: Any, browser_of: Any, fresh_code: Any
+) -> None:
     # R1.8
     here, other, browser, his = api_of(alice), api_of(alice), browser_of(alice), api_of(bob)
-    assert here.post("auth/sessions/end-others").json() == {"ended": 2}
-    assert here.post("auth/sessions/end-others").json() == {"ended": 0}
+    assert here.post("auth/sessions/end-others", {"code": fresh_code(alice)}).json() == {"ended": 2}
+    assert here.post("auth/sessions/end-others", {"code": fresh_code(alice)}).json() == {"ended": 0}
     assert told(other.get("profile")) == INVALID
     assert browser.get("/profile/").status_code == 302
     assert (here.get("profile").status_code, his.get("profile").status_code) == (200, 200)
     assert UserSession.objects.filter(user=alice, ended_at__isnull=True).count() == 1
+
+
+@proves("V7.5.2")
+def test_a_stolen_token_ends_no_other_session(
+    alice: Any, api_of: Any, browser_of: Any, code_of: Any, fresh_code: Any
+) -> None:
+    # C5, R1.8: neither without a code nor with a wrong one, nor with somebody else's.
+    thief, owner, browser = api_of(alice), api_of(alice), browser_of(alice)
+    one = f"auth/sessions/{owner.tokens.session}"
+    assert told(thief.post("auth/sessions/end-others", {})) == (422, "invalid")
+    assert told(thief.delete(one)) == (403, "code_needed")
+    assert told(thief.delete(one, {})) == (422, "invalid")
+    wrong = {"code": wrong_code_for(code_of(alice))}
+    assert told(thief.post("auth/sessions/end-others", wrong)) == (422, "wrong_code")
+    assert told(thief.delete(one, wrong)) == (429, "try_again_in"), "as soon after a wrong one as anywhere"
+    assert told(ApiClient().post("auth/sessions/end-others", {"code": fresh_code(alice)})) == (401, "token_invalid")
+    assert owner.get("profile").status_code == browser.get("/profile/").status_code == 200
+    assert UserSession.objects.filter(user=alice, ended_at__isnull=False).count() == 0
+
+
+@proves("V7.5.2")
+def test_a_recovery_code_ends_sessions_through_the_api(alice: Any, api_of: Any) -> None:
+    here, other, third = api_of(alice), api_of(alice), api_of(alice)
+    rows, codes = two_factor.new_recovery_codes(alice)
+    alice.recovery_codes.bulk_create(rows)
+    assert here.delete(f"auth/sessions/{other.tokens.session}", {"code": codes[0]}).status_code == 204
+    assert told(other.get("profile")) == (401, "token_invalid")
+    assert here.post("auth/sessions/end-others", {"code": codes[1]}).json() == {"ended": 1}
+    assert told(third.get("profile")) == (401, "token_invalid")

@@ -75,8 +75,11 @@ def test_whether_an_address_is_taken_is_not_told(alice: Any, api_of: Any) -> Non
         ({"password": "nora nora nora nora"[:11]}, "password"),
         ({"email": "no address"}, "email"),
         ({"first_name": "1"}, "first_name"),
+        ({"first_name": "0"}, "first_name"),
         ({"phone": "ring me"}, "phone"),
+        ({"phone": "+0 30 1234567"}, "phone"),
         ({"address": " "}, "address"),
+        ({"address": "\u200b\u2060"}, "address"),
         ({"first_name": "\u202eNora"}, "first_name"),
     ],
 )

@@ -59,9 +59,15 @@ def test_all_that_is_listed_is_found_and_nothing_else(breach_list: Any, name: st
     assert check_breach_list(None) == []
 
 
-def test_a_spelling_is_looked_up_as_it_is_hashed(breach_list: Any) -> None:
-    path = breach_list(digest("Amélie et les lampes"))
-    assert is_listed("Ame\u0301lie et les lampes", path)
+def test_a_spelling_is_looked_up_as_it_is_hashed_and_in_its_usual_form(breach_list: Any) -> None:
+    composed, apart = "Amélie et les lampes", "Ame\u0301lie et les lampes"
+    path = breach_list(digest(composed))
+    assert is_listed(composed, path)
+    assert not is_listed(apart, path)
+    for listed in (composed, apart):
+        breach_list(digest(listed))
+        with pytest.raises(ValidationError, match="known from a theft"):
+            check_new_password(apart, None)
 
 
 def test_a_large_file_is_searched_in_a_few_lines_and_not_read(tmp_path: Path, monkeypatch: Any) -> None:

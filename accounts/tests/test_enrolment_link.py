@@ -277,7 +277,7 @@ def test_the_demo_shows_the_way_to_its_mailbox(
 def test_who_needs_none_is_sent_none(alice: Any, bob: Any, sam: Any, browser_of: Any, client: Client) -> None:
     give_password(client, bob.email)
     assert client.post(NEEDED)["Location"] == ENROL
-    assert browser_of(bob).get(NEEDED)["Location"] == "/sign-in/"
+    assert browser_of(bob).get(NEEDED)["Location"] == "/"
     with pytest.raises(LinkInvalid):
         enrolment_link.send_again(user=bob)
     reset(sam, alice)

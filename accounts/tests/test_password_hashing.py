@@ -16,6 +16,7 @@ from accounts.sign_in.passwords import change as passwords
 from accounts.sign_in.passwords import hashing as password_hashing
 from accounts.sign_in.passwords.hashing import check_and_renew, make_hash, matches
 from audit.models import AuditEntry
+from foundation.models import RateWindow
 from tests.acts import (
     NEWCOMER,
     WRONG_PASSWORD,
@@ -222,45 +223,42 @@ def test_parallel_right_passwords_renew_once_and_all_get_in(old: Any) -> None:
 
 
 COMPOSED, APART = "Amélie et les lampes", "Ame\u0301lie et les lampes"
+SPELLINGS = ((COMPOSED, APART), (APART, COMPOSED), ("four ｂｌｕｅ lamps", "four blue lamps"))
 
 
-def test_one_password_typed_on_two_keyboards_is_one_password(alice: Any, client: Client) -> None:
-    for set_as, given_as in ((COMPOSED, APART), (APART, COMPOSED), ("four ｂｌｕｅ lamps", "four blue lamps")):
+@proves("V6.2.8")
+def test_two_spellings_are_two_passwords(alice: Any) -> None:
+    # Verified exactly as received: neither composed, nor of another width, case or length, nor without blanks.
+    others = (("four blue lamps", "Four blue lamps"), ("  four blue lamps", "four blue lamps"))
+    for set_as, given_as in (*SPELLINGS, *others):
         alice.set_password(set_as)
         alice.save()
-        assert give_password(Client(), alice.email, given_as)["Location"] == "/sign-in/code/"
+        RateWindow.objects.all().delete()
+        assert not alice.check_password(given_as)
+        assert give_password(Client(), alice.email, given_as).status_code == 200
+        assert give_password(Client(), alice.email, set_as)["Location"] == "/sign-in/code/"
 
 
-def test_every_way_to_set_one_normalises_it(client: Client, alice: Any, browser_of: Any) -> None:
+@proves("V6.2.8")
+def test_every_way_to_set_one_hashes_it_as_it_came(client: Client, alice: Any, browser_of: Any) -> None:
     register(client, password1=APART, password2=APART)
-    assert matches(Registration.objects.get().password, COMPOSED)
+    encoded = Registration.objects.get().password
+    assert (matches(encoded, APART), matches(encoded, COMPOSED)) == (True, False)
     fields = {"old_password": PASSWORD, "new_password1": APART, "new_password2": APART}
     browser_of(alice).post("/password/", fields)
-    assert User.objects.get(pk=alice.pk).check_password(COMPOSED)
+    changed = User.objects.get(pk=alice.pk)
+    assert (changed.check_password(APART), changed.check_password(COMPOSED)) == (True, False)
 
 
-def test_a_hash_from_before_passwords_were_normalised_is_found_and_renewed(alice: Any) -> None:
-    with_hash(alice, make_password(APART))
-    assert not alice.check_password(COMPOSED), "typed as it was then"
-    assert give_password(Client(), alice.email, APART).status_code == 302
-    alice.refresh_from_db()
-    assert alice.check_password(COMPOSED)
-
-
-def test_two_spellings_are_two_runs_for_everybody(alice: Any) -> None:
-    for email in (alice.email, "nobody@example.com"):
-        assert work_of_sign_in(email, APART) == Counter(argon2=2)
-        assert work_of_sign_in(email, COMPOSED) == Counter(argon2=1)
-
-
-def test_odd_letters_do_not_double_the_work_of_other_algorithms(old: Any, alice: Any) -> None:
-    # Theirs were never normalised: the typed text is the one spelling that they can come from.
+def test_a_spelling_costs_one_run_whatever_its_letters(old: Any, alice: Any) -> None:
     for email in (old.email, alice.email, "nobody@example.com"):
-        assert work_of_sign_in(email, APART) == Counter(argon2=2, pbkdf2_sha256=1)
+        for password in (APART, COMPOSED):
+            assert work_of_sign_in(email, password) == Counter(argon2=1, pbkdf2_sha256=1)
     with_hash(old, make_password(APART, hasher="pbkdf2_sha256"))
     assert give_password(Client(), old.email, APART).status_code == 302
     old.refresh_from_db()
-    assert old.check_password(COMPOSED), "renewed, and normalised from now on"
+    assert old.password.startswith("argon2$")
+    assert old.check_password(APART), "renewed as it was typed"
 
 
 @in_one_world("password", ["x" * 257, "x" * 10_000_000, "half a \ud800 character"])

@@ -127,10 +127,12 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
     assert Registration.objects.get().first_name == "Zoë Ann"
 
 
+@proves("V2.2.1")
 @in_one_world(
     ("field", "value", "message"),
     [
         ("first_name", "", "Enter your first name"),
+        ("first_name", "0", "at least one letter"),
         ("first_name", "a\u202egnp.exe", "characters that cannot be shown"),
         ("first_name", "a\x07b", "characters that cannot be shown"),
         ("first_name", "x" * 101, "At most 100 characters"),
@@ -145,8 +147,14 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
         ("phone", "call me", "phone number in digits"),
         ("phone", "１２３４５６", "phone number in digits"),
         ("phone", "", "Enter your phone number"),
+        ("phone", "+0 30 1234567", "phone number in digits"),
+        ("phone", "+1 (((((", "phone number in digits"),
+        ("phone", "00000000", "phone number in digits"),
+        ("phone", "+49 30 1234 5678 9012", "phone number in digits"),
         ("address", "", "Enter your address"),
         ("address", "x\u202ey", "characters that cannot be shown"),
+        ("address", "\u200b\u2060\ufeff", "letters or digits"),
+        ("address", "…\n-", "letters or digits"),
         ("address", "x" * 301, "at most 300 characters"),
         ("password1", "short", "at least 12 characters"),
         ("password1", "password12345", "too common"),
@@ -243,13 +251,17 @@ def test_an_unknown_link_says_only_that_it_does_not_work(client: Client, token: 
     assert "This link no longer works" in answer.content.decode()
 
 
-def test_the_first_of_two_links_of_one_address_wins(client: Client) -> None:
-    # R1.1: the other one, perhaps another person's, is dead then.
+@proves("V6.4.1")
+def test_a_second_link_of_one_address_voids_the_first(client: Client) -> None:
+    # R1.1, S9: the first one, perhaps another person's, is dead at once.
     register(client, first_name="First")
     first = link_for("nora@example.com")
     register(client, first_name="Second")
     second = link_for("nora@example.com")
     assert first != second
+    assert Client().get(first).status_code == 404
+    assert Client().post(first, {"password": PASSWORD}).status_code == 404
+    assert Registration.objects.count() == 1
     assert client.post(second, {"password": PASSWORD}).status_code == 302
     assert Client().post(first, {"password": PASSWORD}).status_code == 404
     assert User.objects.get().first_name == "Second"
@@ -309,6 +321,7 @@ def test_nobodys_mailbox_can_be_filled(alice: Any) -> None:
             with hashing() as runs:
                 assert register(browser, email=email)["Location"] == "/register/sent/"
             assert runs == ["encode"]
+            mails()  # written at once: of a link that a newer one has voided no mail is written any more
         assert len(mails(email)) == 5
 
 

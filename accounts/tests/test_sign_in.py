@@ -13,9 +13,11 @@ from django.utils import timezone
 from accounts.models import TotpDevice, User
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.sessions.pending import SECONDS
+from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
+from tests.api_client import ApiClient
 from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
@@ -171,6 +173,17 @@ def test_the_code_of_another_user_does_not_help(alice: Any, bob: Any, client: Cl
     answer = give_code(client, code_of(bob))
     assert "This code is not right" in answer.content.decode()
     assert not is_signed_in(client)
+
+
+def test_a_refused_code_mentions_the_phones_clock(alice: Any, client: Client, api_of: Any, code_of: Any) -> None:
+    # S4: a clock that is a minute off was told only "not right, or was used already".
+    hint = "check that your phone’s clock is right"
+    give_password(client, alice.email)
+    wrong = wrong_code_for(code_of(alice))
+    assert hint in give_code(client, wrong).content.decode()
+    given = {"email": alice.email, "password": PASSWORD, "code": wrong}
+    assert hint in ApiClient().post("auth/login", given).json()["detail"]
+    assert hint in WrongCode.text
 
 
 def test_a_code_without_a_password_leads_back_to_the_start(alice: Any, client: Client, code_of: Any) -> None:

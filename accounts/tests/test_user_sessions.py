@@ -10,8 +10,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import selectors
-from accounts.models import User, UserSession
+from accounts.models import RecoveryCode, User, UserSession
+from accounts.sign_in import two_factor
 from accounts.sign_in.devices import device_label
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.sessions import ending
 from accounts.sign_in.sessions import rows as user_sessions
 from accounts.sign_in.sessions.engine import SessionStore
 from audit.models import AuditEntry
@@ -22,6 +25,7 @@ from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
+OTHERS = "/profile/sessions/end-others/"
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
 IPHONE = (
@@ -72,7 +76,9 @@ def test_an_ended_session_is_signed_out_at_its_next_request(alice: Any, sign_in:
     # R1.8
     there, here = sign_in(alice), sign_in(alice)
     row = rows_of(alice)[0]
-    assert here.post(f"/profile/sessions/{row.public_id}/end/")["Location"] == "/profile/"
+    end = f"/profile/sessions/{row.public_id}/end/"
+    assert "Sign out Firefox on Linux?" in here.get(end).content.decode()
+    assert here.post(end, {"code": fresh_code(alice)})["Location"] == "/profile/"
     assert "That session is signed out." in here.get("/profile/").content.decode()
     key = there.session.session_key or ""
     assert SessionStore().exists(key)
@@ -90,7 +96,7 @@ def test_an_ended_session_is_signed_out_at_its_next_request(alice: Any, sign_in:
 def test_a_form_sent_from_an_ended_session_does_nothing(alice: Any, sign_in: Any) -> None:
     # R1.8
     there = sign_in(alice)
-    user_sessions.end_one(actor=alice, public_id=rows_of(alice)[0].public_id)
+    user_sessions.mark_one_ended(rows_of(alice)[0].public_id)
     mallorys = {"phone": "+49 30 1", "address": "Mallory's", "code": fresh_code(alice)}
     assert there.post("/profile/details/", mallorys)["Location"] == "/sign-in/"
     assert User.objects.get(pk=alice.pk).address == alice.address
@@ -100,13 +106,13 @@ def test_a_form_sent_from_an_ended_session_does_nothing(alice: Any, sign_in: Any
 def test_all_others_are_ended_at_once(alice: Any, bob: Any, sign_in: Any) -> None:
     # R1.8
     others, here, bobs = [sign_in(alice), sign_in(alice)], sign_in(alice), sign_in(bob)
-    here.post("/profile/sessions/end-others/")
+    here.post(OTHERS, {"code": fresh_code(alice)})
     assert not any(is_signed_in(other) for other in others)
     assert is_signed_in(here)
     assert is_signed_in(bobs)
     assert AuditEntry.objects.get(action="SESSION_ENDED").details == {"sessions": 2}
     assert "2 sessions of yours were signed out" in mails(alice.email)[-1].message
-    here.post("/profile/sessions/end-others/")
+    here.post(OTHERS, {"code": fresh_code(alice)})
     assert "There was no other session." in here.get("/profile/").content.decode()
     assert AuditEntry.objects.filter(action="SESSION_ENDED").count() == 1
 
@@ -117,7 +123,7 @@ def test_a_copy_of_the_present_cookie_is_signed_out_with_them(alice: Any, sign_i
     here = sign_in(alice)
     thief, row = copy_of(here), rows_of(alice)[0]
     assert is_signed_in(thief)
-    here.post("/profile/sessions/end-others/")
+    here.post(OTHERS, {"code": fresh_code(alice)})
     assert thief.get("/profile/")["Location"] == "/sign-in/?next=/profile/"
     assert is_signed_in(here)
     assert rows_of(alice) == [row]
@@ -127,10 +133,13 @@ def test_a_copy_of_the_present_cookie_is_signed_out_with_them(alice: Any, sign_i
 @in_one_world("who", ["charlie", "sam", "ada"])
 def test_nobody_ends_a_session_of_somebody_else(who: str, request: Any, alice: Any, browser_of: Any) -> None:
     # R1.7: another person's is answered like one that does not exist.
-    hers, stranger = browser_of(alice), browser_of(request.getfixturevalue(who))
+    person = request.getfixturevalue(who)
+    hers, stranger = browser_of(alice), browser_of(person)
     for public_id in (rows_of(alice)[0].public_id, uuid4()):
-        assert stranger.post(f"/profile/sessions/{public_id}/end/").status_code == 404
-    stranger.post("/profile/sessions/end-others/")
+        for code in ("", "123456", fresh_code(person)):
+            assert stranger.post(f"/profile/sessions/{public_id}/end/", {"code": code}).status_code == 404
+        assert stranger.get(f"/profile/sessions/{public_id}/end/").status_code == 404
+    stranger.post(OTHERS, {"code": fresh_code(person)})
     assert is_signed_in(hers)
     assert not AuditEntry.objects.filter(action="SESSION_ENDED").exists()
 
@@ -138,12 +147,82 @@ def test_nobody_ends_a_session_of_somebody_else(who: str, request: Any, alice: A
 def test_only_a_form_ends_a_session(alice: Any, browser_of: Any) -> None:
     # A peer's fault: a state change by GET.
     there, here = browser_of(alice), browser_of(alice)
-    assert here.get(f"/profile/sessions/{rows_of(alice)[0].public_id}/end/").status_code == 405
-    assert here.get("/profile/sessions/end-others/").status_code == 405
+    code = {"code": fresh_code(alice)}
+    assert here.get(f"/profile/sessions/{rows_of(alice)[0].public_id}/end/", code).status_code == 200
+    assert here.get(OTHERS, code).status_code == 200
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = here.cookies
-    assert strict.post("/profile/sessions/end-others/").status_code == 403
+    assert strict.post(OTHERS, code).status_code == 403
     assert is_signed_in(there)
+
+
+@proves("V7.5.2")
+@pytest.mark.parametrize("code", ["", "wrong"])
+@pytest.mark.parametrize("which", ["one", "others"])
+def test_a_stolen_session_signs_nobody_out(
+    alice: Any, sign_in: Any, code_of: Any, clock: Any, code: str, which: str
+) -> None:
+    # C5, R1.8: a thief without a code could sign the owner out.
+    owner, thief = sign_in(alice), sign_in(alice)
+    clock.shift(31)
+    given = wrong_code_for(code_of(alice)) if code else ""
+    path = OTHERS if which == "others" else f"/profile/sessions/{rows_of(alice)[0].public_id}/end/"
+    answer = thief.post(path, {"code": given})
+    assert answer.status_code == 200
+    assert answer.context["form"].errors["code"]
+    assert is_signed_in(owner)
+    assert len(rows_of(alice)) == 2
+    assert not AuditEntry.objects.filter(action="SESSION_ENDED").exists()
+    assert AuditEntry.objects.filter(action="CODE_REFUSED").count() == bool(code)
+
+
+@proves("V7.5.2")
+def test_a_recovery_code_ends_sessions_too(alice: Any, sign_in: Any) -> None:
+    # The phone may be what was stolen.
+    there, here = sign_in(alice), sign_in(alice)
+    rows, codes = two_factor.new_recovery_codes(alice)
+    RecoveryCode.objects.bulk_create(rows)
+    assert here.post(f"/profile/sessions/{rows_of(alice)[0].public_id}/end/", {"code": codes[0]}).status_code == 302
+    assert not is_signed_in(there)
+    there = sign_in(alice)
+    here.post(OTHERS, {"code": codes[1]})
+    assert not is_signed_in(there)
+    assert is_signed_in(here)
+
+
+def test_a_session_that_ends_while_the_code_is_typed_is_not_found(
+    alice: Any, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = sign_in(alice), sign_in(alice)
+    row = rows_of(alice)[0]
+    original = ending.verify_fresh_code
+
+    def verify(**given: Any) -> None:
+        original(**given)
+        there.post("/sign-out/")
+
+    monkeypatch.setattr(ending, "verify_fresh_code", verify)
+    answer = here.post(f"/profile/sessions/{row.public_id}/end/", {"code": fresh_code(alice)})
+    assert answer.status_code == 404
+    assert not AuditEntry.objects.filter(action="SESSION_ENDED").exists()
+
+
+def test_the_session_one_looks_from_is_signed_out_in_the_header(alice: Any, sign_in: Any) -> None:
+    here = sign_in(alice)
+    path = f"/profile/sessions/{rows_of(alice)[0].public_id}/end/"
+    assert here.get(path)["Location"] == here.post(path)["Location"] == "/profile/"
+    assert is_signed_in(here)
+
+
+@proves("V6.3.1")
+def test_wrong_codes_here_are_counted_with_those_at_sign_in(alice: Any, sign_in: Any, code_of: Any, clock: Any) -> None:
+    here = sign_in(alice)
+    wrong = wrong_code_for(code_of(alice))
+    for _ in range(5):
+        assert here.post(OTHERS, {"code": wrong}).status_code == 200
+        clock.shift(3)
+    assert here.post(OTHERS, {"code": wrong}).status_code == 429
+    assert is_signed_in(here)
 
 
 def test_signing_out_and_timing_out_close_the_row(alice: Any, sign_in: Any, clock: Any) -> None:
@@ -162,7 +241,8 @@ def test_a_session_nobody_came_back_to_is_not_listed(alice: Any, sign_in: Any, c
     clock.shift(settings.SESSION_IDLE_SECONDS + settings.SESSION_NOTED_SECONDS + 1)
     here = sign_in(alice)
     assert len(here.get("/profile/").context["sessions"]) == 1
-    assert user_sessions.end_others(actor=alice, present=rows_of(alice)[-1].public_id) == 0
+    present, code = rows_of(alice)[-1].public_id, fresh_code(alice)
+    assert ending.end_others(actor=alice, present=present, code=code, origin=Origin()) == 0
 
 
 def test_a_new_password_closes_the_rows_of_all_others(alice: Any, sign_in: Any) -> None:

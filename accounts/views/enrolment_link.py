@@ -11,11 +11,14 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import EnrolmentLink
 from accounts.sign_in import enrolment_link as service
 from accounts.sign_in.sessions import pending as pending_sign_in
+from accounts.sign_in.sessions.pages import is_signed_in
+from accounts.views.sign_in import for_visitors, sign_out_first
 from foundation.mail_links import LinkInvalid
 
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def needed(request: HttpRequest) -> HttpResponse:
     """Say that the link is in their mail; the button sends another, or the first one if the bank has sent none."""
     user = pending_sign_in.user_of(request.session)
@@ -42,6 +45,8 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Open the link in the mail: a GET changes nothing, and neither answer says whose link it is."""
     try:
         EnrolmentLink.find(token)
+        if is_signed_in(request):
+            return sign_out_first(request)
         if request.method == "POST":
             service.open_in(request.session, token=token)
             return redirect("two_factor_enrol" if pending_sign_in.user_of(request.session) else "sign_in")

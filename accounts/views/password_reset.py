@@ -9,7 +9,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.forms import ForgottenPasswordForm, NewPasswordForm
 from accounts.models import PasswordReset
 from accounts.sign_in.passwords import reset as service
-from accounts.views.sign_in import is_signed_in
+from accounts.sign_in.sessions.pages import is_signed_in
+from accounts.views.sign_in import for_visitors, sign_out_first
 from foundation.limiter.limiter import TooOften
 from foundation.mail_links import LinkInvalid
 from foundation.request_context import client_ip
@@ -17,10 +18,9 @@ from foundation.request_context import client_ip
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def forgot(request: HttpRequest) -> HttpResponse:
     """Ask for a link; the answer is the same whether or not the address has a user (R1.9)."""
-    if is_signed_in(request):
-        return redirect("home")
     form = ForgottenPasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -46,7 +46,9 @@ def reset(request: HttpRequest, token: str) -> HttpResponse:
     """Reset the password by the link in the mail: a GET changes nothing, the form sets the password and signs nobody
     in."""
     try:
-        user = PasswordReset.find(token).user
+        user = PasswordReset.find(token).whose
+        if is_signed_in(request):
+            return sign_out_first(request)
         form = NewPasswordForm(request.POST or None, user=user)
         if request.method == "POST" and form.is_valid():
             service.reset_password(token=token, new_password=form.cleaned_data["new_password1"])

@@ -1,19 +1,20 @@
+from collections.abc import Callable
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import selectors
-from accounts.forms import ProfileForm
+from accounts.forms import FreshCodeForm, ProfileForm
 from accounts.models import SignedInRequest
 from accounts.people import page_acts
 from accounts.people.profile import TooManyChanges
 from accounts.sign_in import two_factor
 from accounts.sign_in.sessions import pages
-from accounts.sign_in.sessions import rows as user_sessions
+from accounts.sign_in.sessions.ending import SessionNotFound
 from accounts.sign_in.signing_in import LockedOut
 from accounts.views.refusals import refusals_shown_in
 from accounts.views.sign_in import locked_out
@@ -28,6 +29,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
         "person": user,
         "waiting": selectors.name_that_waits(user),
         "sessions": selectors.open_sessions(user, present=pages.id_of(request.session)),
+        "max_sessions": settings.MAX_SESSIONS,
         "sign_ins": selectors.recent_sign_ins(user),
         "recovery_codes_left": selectors.recovery_codes_left(user),
     }
@@ -59,18 +61,50 @@ def details(request: SignedInRequest) -> HttpResponse:
     return render(request, "accounts/profile_details.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def end_session(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    try:
-        user_sessions.end_one(actor=request.user, public_id=public_id)
-    except user_sessions.SessionNotFound as error:
-        raise Http404 from error
-    messages.success(request, "That session is signed out.")
-    return redirect("profile")
+    """Ask for a code, and sign out one other session."""
+    present = pages.id_of(request.session)
+    if public_id == present:  # its button is in the header
+        return redirect("profile")
+    session = next(
+        (one for one in selectors.open_sessions(request.user, present=present) if one.public_id == public_id), None
+    )
+    if session is None:
+        raise Http404
+    return _ending(
+        request,
+        lambda code: page_acts.end_session(request, public_id=public_id, code=code),
+        lambda _: "That session is signed out.",
+        session=session,
+    )
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def end_other_sessions(request: SignedInRequest) -> HttpResponse:
-    count = pages.end_others(request.session, actor=request.user)
-    messages.success(request, "All your other sessions are signed out." if count else "There was no other session.")
-    return redirect("profile")
+    """Ask for a code, and sign out all other sessions."""
+    return _ending(
+        request,
+        lambda code: page_acts.end_other_sessions(request, code=code),
+        lambda count: "All your other sessions are signed out." if count else "There was no other session.",
+    )
+
+
+def _ending(
+    request: SignedInRequest,
+    end: Callable[[str], int | None],
+    said: Callable[[int | None], str],
+    session: selectors.OpenSession | None = None,
+) -> HttpResponse:
+    form = FreshCodeForm(request.POST or None, recovery_code_too=True)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with refusals_shown_in(form):
+                messages.success(request, said(end(form.cleaned_data["code"])))
+                return redirect("profile")
+        except SessionNotFound as error:  # it ended meanwhile
+            raise Http404 from error
+        except TooOften as error:
+            return locked_out(request, LockedOut(error.retry_after))
+    demo_code = two_factor.current_code(request.user) if settings.DEMO else None
+    return render(request, "accounts/session_end.html", {"form": form, "session": session, "demo_code": demo_code})

@@ -8,18 +8,18 @@ from accounts.forms import ConfirmRegistrationForm, RegistrationForm
 from accounts.models import Registration
 from accounts.people import registration as service
 from accounts.sign_in.sessions import pending as pending_sign_in
+from accounts.sign_in.sessions.pages import is_signed_in
 from accounts.sign_in.signing_in import LockedOut
-from accounts.views.sign_in import is_signed_in, locked_out
+from accounts.views.sign_in import for_visitors, locked_out, sign_out_first
 from foundation.limiter.limiter import TooOften
 from foundation.request_context import client_ip
 
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def register(request: HttpRequest) -> HttpResponse:
     """Let a visitor who is not signed in ask for a user (R1.1)."""
-    if is_signed_in(request):
-        return redirect("home")
     form = RegistrationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -54,6 +54,8 @@ def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Confirm by the link in the mail: a GET changes nothing (mail scanners follow links), the password confirms."""
     try:
         email = Registration.find(token).email
+        if is_signed_in(request):
+            return sign_out_first(request)
         form = ConfirmRegistrationForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             user = service.confirm(token=token, password=form.cleaned_data["password"], ip=client_ip(request))

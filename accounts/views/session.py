@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import SignedInRequest
 from accounts.sign_in.sessions import clock as session_clock
 from accounts.sign_in.sessions import pages
-from accounts.views.sign_in import is_signed_in
+from accounts.sign_in.sessions.pages import is_signed_in
 
 
 @session_clock.without_renewal

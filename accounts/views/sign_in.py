@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -16,8 +18,23 @@ from accounts.sign_in import signing_in as service
 from accounts.sign_in.origin import origin_of
 from accounts.sign_in.sessions import pages
 from accounts.sign_in.sessions import pending as pending_sign_in
+from accounts.sign_in.sessions.pages import is_signed_in
 
 WRONG_PASSWORD = "E-mail or password is not right."  # noqa: S105 - a message
+
+
+def for_visitors(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Send people who are signed in home, by GET and POST: they have signed in in another tab meanwhile. A form for
+    visitors whose token that sign-in has renewed is answered so too (`bankproject.errors.csrf_failure`)."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if not is_signed_in(request):
+            return view(request, **kwargs)
+        return redirect(_safe_next(request) or "home")
+
+    guarded.is_for_visitors = True  # type: ignore[attr-defined]
+    return guarded
 
 
 @login_not_required
@@ -30,10 +47,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Take the first step: e-mail and password."""
-    if is_signed_in(request):
-        return redirect("home")
     form = SignInForm(request.POST or None)
     next_url = _safe_next(request)
     if request.method == "POST" and form.is_valid():
@@ -56,6 +72,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def sign_in_code(request: HttpRequest) -> HttpResponse:
     """Take the second step: a code of the authenticator app, or a recovery code."""
     user = pending_sign_in.user_of(request.session)
@@ -90,10 +107,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("sign_in")
 
 
-def is_signed_in(request: HttpRequest) -> bool:
-    """Return whether both factors were given; a password alone is not signed in."""
-    user: Any = request.user
-    return user.is_authenticated and user.is_verified()
+def sign_out_first(request: HttpRequest) -> HttpResponse:
+    """Answer 409 to a link in a mail that a person follows who is signed in: it may be for another one."""
+    return render(request, "accounts/link_for_another.html", status=409)
 
 
 def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:

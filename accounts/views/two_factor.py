@@ -9,10 +9,12 @@ from accounts.forms import CodeForm
 from accounts.people import page_acts
 from accounts.sign_in import devices, enrolment_link, new_recovery_codes, two_factor
 from accounts.sign_in.sessions import pending as pending_sign_in
+from accounts.views.sign_in import for_visitors
 
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def enrol(request: HttpRequest) -> HttpResponse:
     """Turn two-factor on; nobody gets any further without it (R1.3)."""
     user = pending_sign_in.user_of(request.session)
@@ -34,11 +36,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
             browser = page_acts.complete_sign_in(request, user=user, device=confirmed)
             new_recovery_codes.keep(request.session, user, codes, continue_url=next_url or reverse("home"))
             return devices.kept_by(redirect("recovery_codes_shown"), browser)
-    except two_factor.WrongCode:
-        form.add_error(
-            "code",
-            "This code is not right. Wait for the next one, and check that your phone’s clock is right.",
-        )
+    except two_factor.WrongCode as refusal:
+        form.add_error("code", str(refusal))
     except two_factor.AlreadyEnrolled:
         return redirect("sign_in_code")
     except enrolment_link.LinkNeeded:

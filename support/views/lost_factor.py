@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import User
 from accounts.sign_in import two_factor
 from accounts.sign_in.sessions import pending as pending_sign_in
+from accounts.views.sign_in import for_visitors
 from foundation.mail_links import LinkInvalid
 from support.models import LostFactorLink
 from support.requests import lost_factor as service
@@ -18,6 +19,7 @@ from support.requests import lost_factor as service
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def lost_factor(request: HttpRequest) -> HttpResponse:
     """Show what will happen, and the button that sends the link."""
     user = _who_gave_the_password(request)
@@ -31,6 +33,7 @@ def lost_factor(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_safe
+@for_visitors
 def sent(request: HttpRequest) -> HttpResponse:
     user = _who_gave_the_password(request)
     if user is None:

@@ -83,11 +83,11 @@ PUBLIC = {
 }
 OPERATIONS = {
     # Signing in
-    "DELETE auth/sessions/{session_id}": Op(EVERYBODY, 204),
+    "DELETE auth/sessions/{session_id}": Op(EVERYBODY, 204, a_code),
     "GET auth/session": Op(EVERYBODY, 200),
     "GET auth/sessions": Op(EVERYBODY, 200),
     "POST auth/logout": Op(EVERYBODY, 204),
-    "POST auth/sessions/end-others": Op(EVERYBODY, 200),
+    "POST auth/sessions/end-others": Op(EVERYBODY, 200, a_code),
     # Accounts and money
     "GET accounts": Op(_ACCOUNTS, 200),
     "GET accounts/{number}": Op(_ACCOUNTS, 200),

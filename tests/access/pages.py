@@ -93,9 +93,9 @@ PAGES: dict[str, Seen] = {
     "profile_details": Seen(EVERYBODY, "200", "200 302 403"),  # 403: without a role there is nothing to change
     "recovery_codes_renew": Seen(EVERYBODY, "200", "200"),
     "recovery_codes_shown": Seen(EVERYBODY, "302", "405 302"),
-    "session_end": Seen(EVERYBODY, "405", "302"),
+    "session_end": Seen(EVERYBODY, "200", "200"),
     "session_extend": Seen(EVERYBODY, "405", "200"),
-    "sessions_end_others": Seen(EVERYBODY, "405", "302"),
+    "sessions_end_others": Seen(EVERYBODY, "200", "200"),
 }
 PUBLIC: dict[str, Public] = {
     "api_docs": Public("200", "405"),

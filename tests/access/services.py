@@ -21,7 +21,7 @@ from accounts.programs import sessions as api_sessions
 from accounts.roles import Role
 from accounts.sign_in import authenticator, devices, fresh_code, pins
 from accounts.sign_in.passwords import change as passwords
-from accounts.sign_in.sessions import pages
+from accounts.sign_in.sessions import ending, pages
 from accounts.sign_in.sessions import rows as user_sessions
 from support import tickets
 from support.requests import services as requests
@@ -234,10 +234,9 @@ PARTS: tuple[Callable[..., Any], ...] = (
     devices.meet,
     devices.meet_program,
     pages.begin,
-    pages.end_others,
     passwords.change_password,
-    user_sessions.end_one,
-    user_sessions.end_others,
+    ending.end_one,
+    ending.end_others,
     user_sessions.new_row,
     # checks before something is done
     api_credentials.complete_replacement,

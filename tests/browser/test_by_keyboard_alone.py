@@ -87,7 +87,7 @@ def test_all_by_keyboard_alone(
     open_a_statement(keys)
     elsewhere = signed_in(alice)
     elsewhere.goto(reverse("profile"))
-    end_the_session_elsewhere(keys, elsewhere)
+    end_the_session_elsewhere(keys, elsewhere, alice, code_of)
     change_the_address(keys, alice, code_of, link_to)
 
 
@@ -159,12 +159,14 @@ def open_a_statement(keys: Keyboard) -> None:
     assert content_of(waiting.value).startswith(b"%PDF-")
 
 
-def end_the_session_elsewhere(keys: Keyboard, elsewhere: Page) -> None:
+def end_the_session_elsewhere(keys: Keyboard, elsewhere: Page, alice: Any, code_of: Callable[[Any], str]) -> None:
     page = keys.page
     keys.go_to(page.locator("details.menu summary"))
     page.keyboard.press("Enter")
     keys.follow("Profile", within=page.locator("details.menu"))
-    keys.press("Sign out all others")
+    keys.follow("Sign out all others")
+    keys.type(field(page, "Code"), fresh_code(alice, code_of))
+    keys.press("Sign out")
     expect(page.get_by_role("status")).to_contain_text("All your other sessions are signed out.")
     elsewhere.reload()
     expect(elsewhere.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -24,7 +24,16 @@ from playwright.sync_api import Browser, Page, expect
 from post_office.models import Email
 
 from accounts import people
-from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, EnrolmentLink, User, UserSession
+from accounts.models import (
+    AccountKind,
+    AccountStatus,
+    BankAccount,
+    EmailChange,
+    EnrolmentLink,
+    PasswordReset,
+    User,
+    UserSession,
+)
 from accounts.people import on_request
 from accounts.roles import Role, may
 from audit.models import AuditEntry
@@ -71,9 +80,11 @@ SEEN_BY = {
         "accounts/email_change.html",
         "accounts/email_change_confirm.html",
         "accounts/pin.html",
+        "accounts/link_for_another.html",
         "accounts/pin_remove.html",
         "accounts/recovery_codes.html",
         "accounts/recovery_codes_renew.html",
+        "accounts/session_end.html",
         "accounts/two_factor_enrol.html",
     },
     "developers": {
@@ -424,7 +435,17 @@ def test_what_people_who_change_how_they_sign_in_see(
         expires_at=timezone.now() + timedelta(hours=1),
     )
     at.visit("email-change-confirm", reverse("email_change_confirm", args=[token]))
+    reset = PasswordReset(user=alice).issue(lasts=timedelta(hours=1))
+    at.visit("link-for-another", reverse("password_reset", args=[reset]))
+    at.visit("sessions-end-others", reverse("sessions_end_others"))
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    at.look("sessions-end-others-errors")
     settings.DEMO = True
+    other = UserSession.objects.create(
+        user=alice, user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+    )
+    at.visit("session-end", reverse("session_end", args=[other.public_id]))
+    at.visit("profile-sessions", reverse("profile"))
     at.visit("authenticator-replace", reverse("authenticator_replace"))
     give_code(page, code_of(alice), button="Continue")
     at.look("authenticator-new")

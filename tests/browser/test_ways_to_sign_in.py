@@ -48,11 +48,14 @@ def test_another_address_is_confirmed_there(
     expect(page.get_by_role("status")).to_contain_text("Your e-mail address is alice@example.net now")
 
 
-def test_a_session_left_open_elsewhere_is_ended(signed_in: Callable[..., Page], alice: Any) -> None:
+def test_a_session_left_open_elsewhere_is_ended(
+    signed_in: Callable[..., Page], alice: Any, code_of: Callable[[Any], str]
+) -> None:
     there, here = signed_in(alice), signed_in(alice)
     there.goto("/profile/")
     here.goto("/profile/")
-    here.get_by_role("main").get_by_role("button", name="Sign out Unknown device").click()
+    here.get_by_role("main").get_by_role("link", name="Sign out Unknown device").click()
+    give_code(here, code_of(alice), button="Sign out")
     expect(here.get_by_role("status")).to_contain_text("That session is signed out.")
     there.get_by_role("link", name="Update details").click()
     expect(there.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -63,7 +63,7 @@ def address(page: Page, hers: Hers) -> str:
 
 def walked() -> list[Page]:
     """Return all pages except those that end the visitor's session."""
-    return [page for page in pages().values() if page.name not in ("sign_out", "sessions_end_others")]
+    return [page for page in pages().values() if page.name != "sign_out"]
 
 
 # --- SQL ----------------------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def cancel_order(request: ApiRequest, order_id: UUID) -> Any:
     return history.receipt_of(cancelled, request.user, label=order.label or "")
 
 
-@router.get("/orders/{uuid:order_id}/pdf", response={200: None}, openapi_extra=pdf_or())
+@router.get("/orders/{uuid:order_id}/pdf", response={200: None}, openapi_extra=pdf_or(429))
 def order_pdf(request: ApiRequest, order_id: UUID) -> HttpResponse:
     """The same as a PDF."""
     return pdf_answer(exports.download_receipt(actor=request.user, public_id=order_id, at=timezone.now()))
@@ -221,7 +221,7 @@ def statements(request: ApiRequest, number: OwnNumber) -> Any:
     return {"items": history.statement_months(_own(request, number), at=timezone.now())}
 
 
-@router.get("/accounts/{number}/statements/{year}/{month}", response=StatementOut, openapi_extra=refuses(409))
+@router.get("/accounts/{number}/statements/{year}/{month}", response=StatementOut, openapi_extra=refuses(409, 429))
 def statement(request: ApiRequest, number: OwnNumber, year: Year, month: MonthNumber) -> Any:
     """A month of an account of yours, with its totals and movements. Each one that is read is in the audit log."""
     made = exports.export_statement(
@@ -230,7 +230,7 @@ def statement(request: ApiRequest, number: OwnNumber, year: Year, month: MonthNu
     return StatementOut.of(made)
 
 
-@router.get("/accounts/{number}/statements/{year}/{month}/pdf", response={200: None}, openapi_extra=pdf_or(409))
+@router.get("/accounts/{number}/statements/{year}/{month}/pdf", response={200: None}, openapi_extra=pdf_or(409, 429))
 def statement_pdf(request: ApiRequest, number: OwnNumber, year: Year, month: MonthNumber) -> HttpResponse:
     """The same as a PDF."""
     made = exports.download_statement(

@@ -43,7 +43,7 @@ class CustomerCannotSignIn(Refusal):
 
 class WrongCustomerCode(Refusal):
     code = "wrong_customer_code"
-    text = "The customer’s code is not right, or was used before. Ask for the next one."
+    text = "The customer’s code is not right, or was used before. Ask for the next one, and about the phone’s clock."
 
 
 def deposit(

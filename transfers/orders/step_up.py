@@ -112,7 +112,7 @@ class CodeTooLate(StepUpRequired):
 
 class WrongStepUpCode(Refusal):
     code = "wrong_step_up_code"
-    text = "This code is not right, or was used already. Wait for the next one."
+    text = WrongCode.text
     status = 403
 
 

@@ -1,4 +1,4 @@
-"""Information leaving the bank as a file: every download is in the audit log (R6.1)."""
+"""Information leaving the bank as a file: every download is in the audit log (R6.1), and limited for each person."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import BankAccount, User
 from accounts.roles import require
 from audit.actions import Action
+from audit.downloads import count_download
 from audit.services import record
 from transfers import history
 from transfers.history import Statement
@@ -35,9 +36,10 @@ def export_history(*, actor: User, filters: HistoryFilters) -> Download:
     """Return the latest `EXPORT_ROWS` of the actor's filtered movements as CSV, read while they are sent.
 
     Raises:
-        PermissionDenied
+        PermissionDenied, TooOften
     """
     require(actor, "transfers.open_own_account")
+    count_download(actor)
     details = {"format": "csv", "filters": _for_the_log(filters), "rows_at_most": EXPORT_ROWS}
     record(Action.EXPORT_DOWNLOADED, actor=actor, subject=filters.account, details=details)
     until = filters.date_to or day_of(timezone.now())
@@ -52,9 +54,10 @@ def download_statement(*, actor: User, account: BankAccount, month: Month, at: d
     """Return the actor's statement of a month as PDF.
 
     Raises:
-        PermissionDenied, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
+        PermissionDenied, TooOften, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
     """
     require(actor, "transfers.open_own_account")
+    count_download(actor)
     document = statement_pdf(history.statement_for(actor, account, month, at=at))
     name = f"{month.year}-{month.number:02}"
     number_end = account.masked_number[-4:]  # in the name: two accounts have a statement for the same month
@@ -66,9 +69,10 @@ def export_statement(*, actor: User, account: BankAccount, month: Month, at: dat
     """Return the actor's statement of a month as data, for a program.
 
     Raises:
-        PermissionDenied, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
+        PermissionDenied, TooOften, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
     """
     require(actor, "transfers.open_own_account")
+    count_download(actor)
     statement = history.statement_for(actor, account, month, at=at)
     details = {"format": "json", "month": f"{month.year}-{month.number:02}"}
     record(Action.EXPORT_DOWNLOADED, actor=actor, subject=account, details=details, at=at)
@@ -79,10 +83,11 @@ def download_receipt(*, actor: User, public_id: UUID, at: datetime) -> Download:
     """Return the receipt of an order as PDF, for either side of it.
 
     Raises:
-        PermissionDenied
+        PermissionDenied, TooOften
         TransferOrder.DoesNotExist: also when the order is between others.
     """
     require(actor, "transfers.open_own_account")
+    count_download(actor)
     receipt = history.receipt_for(actor, public_id)
     document = receipt_pdf(receipt, made_at=at)
     order = TransferOrder.objects.get(public_id=public_id)

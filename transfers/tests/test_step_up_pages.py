@@ -107,7 +107,8 @@ def test_a_wrong_code_is_said_at_its_field(
     url, before = review(), books()
     page = confirm(browser, url, acts.wrong_code_for(code_of(alice)))
     assert page.context["form"].errors["code"] == [
-        "This code is not right, or was used already. Wait for the next one."
+        "This code is not right, or was used already. Wait for the next one, and check that your phone’s clock is"
+        " right."
     ]
     assert books() == before
 

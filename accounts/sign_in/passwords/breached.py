@@ -15,8 +15,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import ValidationError
 
-from accounts.sign_in.passwords.hashing import normalised
-
 logger = logging.getLogger(__name__)
 
 _LINE = re.compile(rb"([0-9A-Fa-f]{40})(:[0-9]+)?\r?\n?")
@@ -57,7 +55,7 @@ def is_listed(password: str, path: Path) -> bool:
         OSError, MalformedList
     """
     # SHA-1 because the list is: it finds, it protects nothing.
-    wanted = hashlib.sha1(normalised(password).encode(), usedforsecurity=False).hexdigest().upper().encode()
+    wanted = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper().encode()
     with path.open("rb") as file:
         low, high = 0, file.seek(0, os.SEEK_END)
         while low < high:  # the line, if there is one, begins at low or after it and before high

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.core.exceptions import ValidationError
 
 from accounts.models import EmailChange, PasswordReset, User
-from accounts.sign_in import guesses
+from accounts.sign_in import enrolment_link, guesses
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.passwords.rules import check_new_password
 from accounts.sign_in.sessions import rows as user_sessions
@@ -108,6 +108,7 @@ def save_new_password(user: User, *, action: Action, kept_session: uuid.UUID | N
     user.save(update_fields=["password", "must_change_password"])
     PasswordReset.objects.filter(user=user).delete()
     EmailChange.objects.filter(user=user).delete()
+    enrolment_link.make_worthless(user)
     user_sessions.mark_ended(user, but=kept_session)
     record(action, actor=user, subject=user)
     outbox.tell("password_changed", user_id=user.pk)

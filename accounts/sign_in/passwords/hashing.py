@@ -3,6 +3,10 @@
 Hashes of another kind (PBKDF2, other parameters of Argon2) are replaced when their owner next gives the password. As
 long as the database holds any, each check does the work of every existing kind: the same for an unknown person, for an
 old hash and for a new one. Once the last is gone, a check is one run again.
+
+A password is hashed exactly as it was received (ASVS V6.2.8). The keyboards of Windows, macOS and phones all send é as
+one character, and a person whose keyboard sends two does so each time; what NFKC would make equal, an attacker need not
+try twice.
 """
 
 import time
@@ -22,12 +26,12 @@ MAX_PASSWORD_CHARS = 256
 
 
 def normalised(password: str) -> str:
-    """Return the text in NFKC: é is é, whether a keyboard sends one character or two, and Ａ is A."""
+    """Return the text in NFKC, in which a new password is judged: é is é, and Ａ is A. It is never hashed."""
     return unicodedata.normalize("NFKC", password)
 
 
 def length_of_password(password: str) -> int:
-    """Return its number of code points; none counts twice because it can be written as several."""
+    """Return its number of characters; none counts twice because it can be written as several."""
     return min(len(password), len(normalised(password)))
 
 
@@ -38,7 +42,6 @@ def is_hashable(password: str) -> bool:
 
 _LOOK_AGAIN_SECONDS = 60
 _MOST_OLD_KINDS = 5
-_NORMALISED_KINDS = "argon2$"
 # A salt and hash that belong to no password: base64 of 16 and of 32 zero bytes, as Argon2 wants them; PBKDF2 takes any.
 _NOBODYS = f"${'A' * 22}${'A' * 43}"
 
@@ -51,20 +54,25 @@ def make_hash(password: str) -> str:
     """
     if not is_hashable(password):
         raise ValueError("This cannot be a password.")
-    return make_password(normalised(password))
+    return make_password(password)
 
 
 def matches(encoded: str | None, password: str) -> bool:
-    """Return whether `password` is the one that was hashed to `encoded`; None belongs to nobody, and costs the same."""
-    return _right_spelling(encoded, password) is not None
+    """Return whether `password` is the one that was hashed to `encoded`; None belongs to nobody, and costs the same.
+
+    How often the hasher runs depends on the kinds in the database, not on whose hash it is.
+    """
+    hashable = is_hashable(password)
+    guess = password if hashable else ""
+    runs = [_run(encoded, guess, kind) for kind in _kinds_to_run(encoded)]
+    return hashable and any(runs)
 
 
 def check_and_renew(encoded: str | None, password: str, *, renew: Callable[[str], None]) -> bool:
     """Do as `matches`; if the right password should be hashed again, call `renew` with the new hash."""
-    spelling = _right_spelling(encoded, password)
-    if spelling is None or encoded is None:
+    if not matches(encoded, password) or encoded is None:
         return False
-    if _is_outdated(encoded) or spelling != normalised(password):
+    if _is_outdated(encoded):
         renew(make_hash(password))
     return True
 
@@ -72,28 +80,6 @@ def check_and_renew(encoded: str | None, password: str, *, renew: Callable[[str]
 def forget_kinds() -> None:
     """Read the kinds from the database again at the next check."""
     _old_kinds.forget()
-
-
-def _right_spelling(encoded: str | None, password: str) -> str | None:
-    """Return the spelling that was hashed; passwords stored before they were normalised match as they are typed.
-
-    How often the hasher runs depends on what was typed and on the kinds in the database, not on whose hash it is.
-    """
-    hashable = is_hashable(password)
-    guess = password if hashable else ""
-    right = None
-    for kind in _kinds_to_run(encoded):
-        for spelling in _spellings_for(kind, guess):
-            if _run(encoded, spelling, kind):
-                right = spelling
-    return right if hashable else None
-
-
-def _spellings_for(kind: str, guess: str) -> list[str]:
-    """Return the texts that a hash of this kind may come from. The bank has never normalised for an algorithm other
-    than Argon2, so for those, the most expensive ones, only the typed text is tried: odd letters do not double their
-    work."""
-    return list(dict.fromkeys([guess, normalised(guess)])) if kind.startswith(_NORMALISED_KINDS) else [guess]
 
 
 def _run(encoded: str | None, password: str, kind: str) -> bool:
@@ -192,7 +178,7 @@ class UserWithPassword(AbstractBaseUser):
             self.set_unusable_password()
             return
         self.password = make_hash(raw_password)
-        self._password = normalised(raw_password)
+        self._password = raw_password
 
     def check_password(self, raw_password: str | None) -> bool:
         return check_and_renew(self.password, raw_password or "", renew=self._renew)

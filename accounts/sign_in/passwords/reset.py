@@ -1,14 +1,15 @@
 """A new password for a person who has forgotten theirs: by a link in a mail (R1.9).
 
-The answer to a stranger, the hasher's work and the number of mails are the same whether or not the address has a user.
-The link replaces only the password: it signs nobody in, and the code is still asked.
+The answer to a stranger, the statements and the number of mails are the same whether or not the address has a user
+(ASVS V6.3.8). The link replaces only the password: it signs nobody in, and the code is still asked.
 """
 
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 
-from accounts.models import PasswordReset, normalise_email
+from accounts.models import PasswordReset, User, normalise_email
 from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.passwords.change import save_new_password
 from accounts.sign_in.passwords.hashing import make_hash
@@ -17,15 +18,18 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.limiter import limiter
+from foundation.locking import lock
 from foundation.mail_links import digest
 from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
 _MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
+_NO_ROW = 0  # no row has this key
 
 
 def request_reset(*, email: str, ip: str | None) -> None:
-    """Queue one mail: a link to the user with this address, or a notice that no user with it can use one.
+    """Queue one mail: a link to the user with this address, or a notice that no user with it can use one. A link that
+    was sent before is worthless.
 
     Beyond a few mails an hour to one address no more are sent, and nothing says so. The actor is the person who asks,
     signed out.
@@ -44,11 +48,17 @@ def request_reset(*, email: str, ip: str | None) -> None:
 
 @own_transaction
 def _request_reset(email: str) -> None:
-    PasswordReset.forget_expired()
     user = user_by_email(email)
-    if user is not None and user.can_sign_in:
-        reset = PasswordReset(user=user)
-        token = reset.issue(lasts=timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES))
+    whose = user if user is not None and user.can_sign_in else None
+    # The later of two requests at once makes the link of the earlier worthless.
+    list(lock(User.objects).filter(pk=whose.pk if whose else _NO_ROW).values_list("pk"))
+    PasswordReset.forget_expired()
+    reset = PasswordReset(user=whose)
+    token = reset.issue(lasts=timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES))
+    # For an address without a user the same statements run, and keep no row.
+    worthless = Q(user=whose) & ~Q(pk=reset.pk) if whose else Q(pk=reset.pk)
+    PasswordReset.objects.filter(worthless).delete()
+    if whose:
         outbox.tell("password_reset_link", reset_id=reset.pk, token=token)
     else:
         outbox.tell("password_reset_notice", email=email)
@@ -68,13 +78,13 @@ def reset_password(*, token: str, new_password: str) -> None:
         LinkInvalid: also when the user may no longer sign in.
         ValidationError: the new password is too weak.
     """
-    user = PasswordReset.find(token).user
+    user = PasswordReset.find(token).whose
     check_new_password(new_password, user)
     _reset(token, make_hash(new_password))  # a slow hash must not hold a lock
 
 
 @own_transaction
 def _reset(token: str, password_hash: str) -> None:
-    user = PasswordReset.use_up(token).user
+    user = PasswordReset.use_up(token).whose
     user.password = password_hash
     save_new_password(user, action=Action.PASSWORD_RESET)

@@ -1,8 +1,8 @@
 """Which passwords the bank accepts: long enough, and not among those that attackers try first (NIST SP 800-63B-4,
 3.1.1.2).
 
-No rule asks for digits, capitals or signs: such rules make people add "1!" to a word. Validators get the one spelling
-that is hashed (`check_new_password`).
+No rule asks for digits, capitals or signs: such rules make people add "1!" to a word. A password is judged as it came,
+which is what is hashed, and in NFKC, so that no other spelling of a common word passes.
 """
 
 import re
@@ -48,7 +48,8 @@ def check_new_password(password: str, person: Any) -> None:
         # Before any other rule: their work grows with the length.
         raise ValidationError(f"A password has at most {MAX_PASSWORD_CHARS} characters.", code="password_too_long")
     LengthValidator().validate(password, person)
-    password_validation.validate_password(normalised(password), person)
+    for spelling in dict.fromkeys((normalised(password), password)):
+        password_validation.validate_password(spelling, person)
 
 
 def password_help() -> str:

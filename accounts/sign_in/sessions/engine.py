@@ -53,6 +53,9 @@ _writing = Update(_rewritten, _KEY, _DATA, _AT)
 class SessionStore(db.SessionStore):
     """For `SESSION_ENGINE`. `session_key` is the cookie's key everywhere; only here is a row's key used."""
 
+    # Whether a key was sent under which there is no session (any more).
+    is_lost = False
+
     @property
     def key_salt(self) -> str:
         return salt_of(row_key(self.session_key or ""))
@@ -104,6 +107,7 @@ class SessionStore(db.SessionStore):
     def _opened(self, row: AbstractBaseSession | None) -> dict[str, Any]:
         if row is None:  # expired, ended, or a key that a visitor made up: not to be used for a new session
             self._session_key = None
+            self.is_lost = True
             return {}
         return self.decode(row.session_data)
 

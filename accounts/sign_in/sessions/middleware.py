@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import MiddlewareNotUsed
 from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -19,6 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_otp.middleware import OTPMiddleware
 
 from accounts.models import TotpDevice
+from accounts.sign_in import fresh_code
 from accounts.sign_in.sessions import clock as session_clock
 from accounts.sign_in.sessions import pages
 from accounts.sign_in.sessions import rows as user_sessions
@@ -59,9 +61,26 @@ class ReplicaMiddleware:
         return response
 
 
+class CookieMiddleware(SessionMiddleware):
+    """Django's, which reads the session and sets its cookie; but the cookie of a session that is not there stays.
+
+    A second click or another tab may have sent its request under a key that was renewed meanwhile. Its answer must not
+    take the new cookie away from the browser.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        answer = super().process_response(request, response)
+        sent: Any = request.session
+        morsel = answer.cookies.get(settings.SESSION_COOKIE_NAME)
+        if sent.is_lost and morsel is not None and morsel["max-age"] == 0:
+            del answer.cookies[settings.SESSION_COOKIE_NAME]
+        return answer
+
+
 class SessionTimeoutMiddleware:
     """Ends a session on the server after too long without activity, or too long altogether (R1.6), and one that was
-    ended elsewhere (R1.8). However it ends, the answer tells the browser to forget its cached pages.
+    ended elsewhere (R1.8). However it ends, the answer tells the browser to forget its cached pages. A session in which
+    its owner gives a code goes on under another key, whatever the code was for: no view can forget it.
 
     A request to a view marked with `session_clock.without_renewal` (live updates) is not activity.
     """
@@ -82,9 +101,12 @@ class SessionTimeoutMiddleware:
             request.session["was_ended"] = True
             return _forgotten(self.get_response(request))
         replica.asked_by(last_wrote_at=row.wrote_at)
-        response = self.get_response(request)
+        with fresh_code.noting() as gave_a_code:
+            response = self.get_response(request)
         if "_auth_user_id" not in request.session:
             return _forgotten(response)
+        if row.user_id in gave_a_code:
+            pages.renew_key(request.session)
         if not _is_background(request):
             user_sessions.note_seen(row, now=now)
         return response
@@ -104,12 +126,15 @@ def _is_background(request: HttpRequest) -> bool:
 class TwoFactorMiddleware(LoginRequiredMiddleware):
     """Requires a second factor for every view, unless it is marked `login_not_required` (R1.3).
 
-    A person who must change the password is sent there first.
+    A person who must change the password is sent there first. A form that was shown to somebody else does nothing.
     """
 
     def process_view(
         self, request: HttpRequest, view_func: Callable, view_args: Any, view_kwargs: Any
     ) -> HttpResponseBase | None:
+        if request.method == "POST" and hasattr(request, "session") and pages.is_of_another(request):
+            messages.warning(request, "Someone else has signed in here since we showed that form. Nothing was sent.")
+            return redirect("home" if pages.is_signed_in(request) else request.path)
         if not getattr(view_func, "login_required", True):
             return None
         user: Any = request.user

@@ -4,6 +4,7 @@ Not for programs: they have tokens, and a cookie that a browser sends beside a t
 """
 
 import uuid
+from typing import Any, cast
 
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.base import SessionBase
@@ -11,9 +12,12 @@ from django.http import HttpRequest
 
 from accounts.models import SessionKind, User, UserSession
 from accounts.sign_in.origin import Origin
+from accounts.sign_in.sessions import pending
 from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
+from foundation.locking import lock
+from foundation.transactions import own_transaction
 
 _KEY = "user_session"
 _NO_ROW = str(uuid.UUID(int=0))
@@ -21,13 +25,39 @@ _NO_ROW = str(uuid.UUID(int=0))
 
 def begin(session: SessionBase, *, actor: User, origin: Origin) -> None:
     """Note that this session is signed in now, from where and with what."""
-    row = user_sessions.new_row(actor=actor, kind=SessionKind.PAGES, origin=origin)
-    session[_KEY] = str(row.public_id)
+    session[_KEY] = str(_begin(actor, origin).public_id)
+
+
+@own_transaction
+def _begin(actor: User, origin: Origin) -> UserSession:
+    lock(User.objects).get(pk=actor.pk)
+    return user_sessions.new_row(actor=actor, kind=SessionKind.PAGES, origin=origin)
 
 
 def id_of(session: SessionBase) -> uuid.UUID:
     """Return the id of this session's row; an id that no row has, if our sign-in did not begin it."""
     return uuid.UUID(session.get(_KEY) or _NO_ROW)
+
+
+def is_signed_in(request: HttpRequest) -> bool:
+    """Return whether both factors were given; a password alone is not signed in."""
+    user: Any = getattr(request, "user", None)
+    return user is not None and user.is_authenticated and user.is_verified()
+
+
+def reader_of(request: HttpRequest) -> str:
+    """Return the mark that forms carry which are shown now: of the person who is signed in, or who waits to give a
+    code; "" for a visitor."""
+    if is_signed_in(request):
+        return pending.reader_mark(cast("User", request.user))
+    return pending.reader_of(request.session) if hasattr(request, "session") else ""
+
+
+def is_of_another(request: HttpRequest) -> bool:
+    """Return whether the form that was sent was shown to another person, who shares this browser: without this, the
+    code that one of them gives would be counted for the other."""
+    present = reader_of(request)
+    return bool(present) and request.POST.get("reader", present) != present
 
 
 def open_row(session: SessionBase) -> UserSession | None:
@@ -36,21 +66,14 @@ def open_row(session: SessionBase) -> UserSession | None:
 
 
 def renew_key(session: SessionBase) -> None:
-    """Give the session another key, after its owner has proved a factor or ended other sessions: a copy of the cookie
-    then opens nothing, and is not shown the next secret."""
+    """Give the session another key, after its owner has proved a factor: a copy of the cookie then opens nothing, and
+    is not shown the next secret. All tabs share the cookie, and the token of their forms stays."""
     session.cycle_key()
 
 
 def end_present(session: SessionBase) -> None:
     """End the row of a session that is signed out or has timed out; the caller audits that."""
     user_sessions.mark_one_ended(id_of(session))
-
-
-def end_others(session: SessionBase, *, actor: User) -> int:
-    """Sign out all of one's own other sessions, copies of its cookie too; return how many were open."""
-    count = user_sessions.end_others(actor=actor, present=id_of(session))
-    renew_key(session)
-    return count
 
 
 def sign_out(request: HttpRequest) -> None:

@@ -2,6 +2,7 @@
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts.models import User
 
@@ -17,6 +18,7 @@ def begin(session: SessionBase, user: User, *, next_url: str = "") -> None:
         "at": int(timezone.now().timestamp()),
         "password": user.get_session_auth_hash(),
         "next": next_url,
+        "reader": reader_mark(user),
     }
     # Reading a secret and typing it into an app takes longer than the idle timeout of a signed-in session.
     session.set_expiry(SECONDS)
@@ -32,6 +34,16 @@ def user_of(session: SessionBase) -> User | None:
     if user is None or not user.can_sign_in or user.get_session_auth_hash() != pending["password"]:
         return None
     return user
+
+
+def reader_mark(user: User) -> str:
+    """Return the mark of forms that are shown to this person."""
+    return salted_hmac("reader of a form", str(user.public_id)).hexdigest()
+
+
+def reader_of(session: SessionBase) -> str:
+    """Return the mark of the person who is waiting to give a code; "" if nobody is."""
+    return session.get(_KEY, {}).get("reader", "")
 
 
 def enrolment_device_id(session: SessionBase) -> int | None:

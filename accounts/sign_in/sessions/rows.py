@@ -17,10 +17,8 @@ from accounts.models import SessionKind, User, UserSession
 from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from audit.services import record
-from foundation import outbox
 from foundation.compiled import Select, Update
-from foundation.refusals import Refusal
-from foundation.transactions import own_repeatable_transaction, own_transaction
+from foundation.transactions import own_repeatable_transaction
 
 _API_NOTED = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
@@ -54,24 +52,33 @@ _noting_anew = Update(
 )
 
 
-class SessionNotFound(Refusal):
-    """No open session of this user has this id; it does not say whether another user has it."""
-
-    code = "session_not_found"
-    text = "There is no such session of yours."
-    status = 404
-
-
 def new_row(*, actor: User, kind: SessionKind, origin: Origin) -> UserSession:
-    """Make the row of a session that begins now; sweep rows that ended long ago."""
+    """Make the row of a session that begins now, and end the one unused for longest if there would be more than
+    MAX_SESSIONS; sweep rows that ended long ago.
+
+    The caller's transaction has locked the user's row, so that of several sign-ins at once each counts those before it.
+    """
     now = timezone.now()
     UserSession.objects.filter(user=actor, last_seen_at__lt=now - _KEPT).delete()
+    _make_room(actor, now)
     agent = origin.user_agent[:200]
     row = UserSession(user=actor, kind=kind, user_agent=agent, ip=origin.ip, created_at=now, last_seen_at=now)
     row.wrote_at = now  # they see here what they did elsewhere just before
     row.code_at = now  # both factors have been given
     row.save()
     return row
+
+
+def _make_room(actor: User, now: datetime) -> None:
+    """End as many sessions as stand in the way of one more. No mail says so: a program that signs in again and again
+    would fill a mailbox."""
+    rows = UserSession.objects.filter(user=actor, ended_at__isnull=True).order_by("last_seen_at", "pk")
+    alive = [row.pk for row in rows if is_within_timeouts(row, now)]
+    too_many = alive[: max(len(alive) + 1 - settings.MAX_SESSIONS, 0)]
+    if too_many:
+        UserSession.objects.filter(pk__in=too_many).update(ended_at=now)
+        details = {"sessions": len(too_many), "why": "max_sessions"}
+        record(Action.SESSION_ENDED, actor=actor, subject=actor, details=details)
 
 
 def open_row(public_id: uuid.UUID, *, user_id: Any, kind: SessionKind) -> UserSession | None:
@@ -135,33 +142,3 @@ def mark_ended(user: User, *, but: uuid.UUID | None = None) -> int:
 def mark_all_ended() -> int:
     """End every session of everybody, inside the caller's transaction; return how many rows were still open."""
     return UserSession.objects.filter(ended_at__isnull=True).update(ended_at=timezone.now())
-
-
-@own_transaction
-def end_one(*, actor: User, public_id: uuid.UUID) -> None:
-    """Sign out one of one's own sessions; that session notices at its next request.
-
-    Raises:
-        SessionNotFound: also when it belongs to another user, or is over already.
-    """
-    rows = UserSession.objects.filter(public_id=public_id, user=actor, ended_at__isnull=True)
-    if not rows.update(ended_at=timezone.now()):
-        raise SessionNotFound
-    _tell_of_ended(actor, 1)
-
-
-@own_transaction
-def end_others(*, actor: User, present: uuid.UUID) -> int:
-    """Sign out all of one's own other sessions; return how many were open."""
-    now = timezone.now()
-    others = UserSession.objects.filter(user=actor, ended_at__isnull=True).exclude(public_id=present)
-    count = sum(is_within_timeouts(row, now) for row in others)
-    mark_ended(actor, but=present)
-    if count:
-        _tell_of_ended(actor, count)
-    return count
-
-
-def _tell_of_ended(actor: User, count: int) -> None:
-    record(Action.SESSION_ENDED, actor=actor, subject=actor, details={"sessions": count})
-    outbox.tell("sessions_ended", user_id=actor.pk, count=count)

@@ -97,9 +97,9 @@ def test_the_service_asks_again(
 def test_it_is_done_once_and_recorded(world: World, ada: Any, make_user: Any, browser_of: Any, subtests: Any) -> None:
     # R5.1: filled in as asked, it is done; the form of a slower clerk is refused.
     colleague = make_user("Adam", Role.ADMIN)
-    browser, other = browser_of(ada), browser_of(colleague)
 
     def check(row: Any, act: StaffAct) -> None:
+        browser, other = browser_of(ada), browser_of(colleague)  # within what is undone: a code renews a session's key
         stale = filled_in(other, row, act, colleague)
         answer = browser.post(url_of(row, act), filled_in(browser, row, act, ada))
         assert answer.status_code == 302, answer.context["form"].errors
