@@ -144,7 +144,7 @@ class BankEnv:
 
     def database(self, name: str, default: str) -> tuple[str, dict[str, Any]]:
         """Read the address of a database, and return it with the entry of DATABASES that it makes; {} for ""."""
-        told = "postgres://user:password@host:5432/name, or the same with mssql://, or sqlite:////path"
+        told = "postgres://user:password@host:5432/name, or the same with mssql://, or sqlite:////path"  # pragma: allowlist secret
         parse = partial(_database, may_be_empty=not default)
         return self._read(name, default, parse, "address", f"an address: {told}; {_ESCAPES}", is_secret=True)
 
