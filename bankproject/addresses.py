@@ -1,4 +1,4 @@
-"""Addresses of servers in settings, `scheme://user:password@host:port/name?option=value`, read strictly.
+"""Addresses of servers in settings, `scheme://login@host:port/name?option=value`, read strictly.
 
 A "#", "/" or "?" that is not escaped in a password moves the rest of it into another part of the address: a host, a
 port, a name. So every part has to look like what it is. No error quotes an address, since it may hold that password.

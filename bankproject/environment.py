@@ -150,7 +150,8 @@ class BankEnv:
 
     def database(self, name: str, default: str) -> tuple[str, dict[str, Any]]:
         """Read the address of a database, and return it with the entry of DATABASES that it makes; {} for ""."""
-        told = "postgres://user:password@host:5432/name, or the same with mssql://, or sqlite:////path"
+        told = "postgres://user:password@host:5432/name"  # pragma: allowlist secret
+        told += ", or the same with mssql://, or sqlite:////path"
         parse = partial(_database, may_be_empty=not default)
         return self._read(name, default, parse, "address", f"an address: {told}; {_ESCAPES}", is_secret=True)
 
@@ -161,7 +162,8 @@ class BankEnv:
 
     def mail(self, name: str, default: str) -> tuple[str, dict[str, Any]]:
         """Read the address of a mail server, and return it with the settings of Django that it makes."""
-        told = f"an address: smtp+tls://user:password@host:587, or with smtp+ssl:// or smtp://; {_ESCAPES}"
+        told = "an address: smtp+tls://user:password@host:587"  # pragma: allowlist secret
+        told += f", or with smtp+ssl:// or smtp://; {_ESCAPES}"
         return self._read(name, default, _mail, "address", told, is_secret=True)
 
     def odbc_words(self, name: str, default: str) -> str:
