@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.template import loader
 from django.views import defaults
 
+from audit import refused
 from foundation.transactions import OutcomeUnknown, is_away
 
 _AWAY_SECONDS = 5
@@ -20,6 +21,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     A form from another site is only refused: offering its fields with a fresh token would make the person carry out the
     forgery by hand.
     """
+    refused.note_reason(request, "csrf")
     own_origin = f"{request.scheme}://{request.get_host()}"
     ours = request.META.get("HTTP_ORIGIN") == own_origin
     # Not even into hidden fields of the person's own form.

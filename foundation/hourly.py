@@ -22,8 +22,8 @@ class Room(Enum):
 
 
 class HourlyBound:
-    """At most `each` for one key and `in_all` for all keys together, in this process and hour. It remembers no more than
-    `in_all` keys, whatever strangers call themselves."""
+    """At most `each` for one key and `in_all` for all keys together, in this process and hour. It remembers no more
+    than `in_all` keys, whatever strangers call themselves."""
 
     def __init__(self, *, each: int, in_all: int) -> None:
         self.each, self.in_all = each, in_all
@@ -43,6 +43,10 @@ class HourlyBound:
             self._taken[key] = taken + 1
             self._in_all += 1
             return Room.LAST if taken + 1 == self.each or self._in_all == self.in_all else Room.ENOUGH
+
+    def seconds_left(self) -> int:
+        """Return in how many whole seconds the next hour begins."""
+        return _SECONDS - int(timezone.now().timestamp()) % _SECONDS
 
     def forget(self) -> None:
         """Begin anew."""

@@ -32,6 +32,7 @@ class InvalidCursor(Refusal):
     code = "invalid_cursor"
     text = "This is no cursor of this list. Begin again without one."
     status = 422
+    forgery = "cursor_forged"
 
 
 class Cursor(str):

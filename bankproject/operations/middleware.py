@@ -60,10 +60,17 @@ def _meters(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
     return _requests.labels(route, method, status), _seconds.labels(route)
 
 
+def route_of(request: HttpRequest) -> str:
+    """Return the name of the route that answers, never its address."""
+    return request.resolver_match.view_name if request.resolver_match else NO_ROUTE
+
+
+def method_of(request: HttpRequest) -> str:
+    return request.method if request.method in _METHODS else "OTHER"
+
+
 def _note(request: HttpRequest, status: int, seconds: float) -> None:
-    match = request.resolver_match
-    route = match.view_name if match else NO_ROUTE
-    method = request.method if request.method in _METHODS else "OTHER"
+    route, method = route_of(request), method_of(request)
     times, durations = _meters(route, method, status)
     times.inc()
     durations.observe(seconds)
