@@ -30,7 +30,7 @@ PIECES = ("345678", "5678", "%35%36%37%38", "5%206%207", "5 6 7", TOKEN, TOKEN[5
 
 @contextmanager
 def served(folder: Path, command: list[str], **changes: str) -> Iterator[tuple[int, Path]]:
-    """Serve a bank of its own by a command, in which PORT stands for its port; yield the port and all that it writes."""
+    """Serve a bank of its own by a command, in which PORT stands for its port; yield the port and what it writes."""
     port, log = free_port(), folder / "server.log"
     migrated_database.lay(folder / "bank.sqlite3")
     environment = environment_of(folder, f"http://127.0.0.1:{port}") | {"LOG_LEVEL": "INFO"} | changes
@@ -53,7 +53,7 @@ def served(folder: Path, command: list[str], **changes: str) -> Iterator[tuple[i
 
 def ask(port: int, path: str, **headers: str) -> int:
     try:
-        request = Request(f"http://127.0.0.1:{port}{path}", headers=headers)  # noqa: S310 - our own, on loopback
+        request = Request(f"http://127.0.0.1:{port}{path}", headers=headers)
         with build_opener().open(request, timeout=60) as answer:
             return int(answer.status)
     except HTTPError as error:
