@@ -16,7 +16,7 @@ from audit.services import further, record
 from foundation.hourly import HourlyBound, Room
 from foundation.limiter import limiter
 from foundation.limiter.limiter import Limit, LimitsUnavailable, Place, TooOften
-from foundation.refusals import access_refused
+from foundation.refusals import CURSOR_FORGED, access_refused
 from foundation.request_context import current, network_of
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 REFUSED = "refused_access"
 
 # What strangers are refused that is worth an entry: they find nothing behind old links, as everybody does.
-_OF_STRANGERS = frozenset({"csrf", "cursor_forged", "forbidden", "foreign_challenge", "token_forged"})
+_OF_STRANGERS = frozenset({"csrf", CURSOR_FORGED, "forbidden", "foreign_challenge", "token_forged"})
 
 EACH = Limit(times=20, window_seconds=3600)
 STRANGERS = Limit(times=100, window_seconds=600)

@@ -49,7 +49,7 @@ class HourlyBound:
         return _SECONDS - int(timezone.now().timestamp()) % _SECONDS
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget what was taken."""
         self._begin(0)
 
     def _begin(self, hour: int) -> None:
@@ -61,6 +61,6 @@ _bounds: "weakref.WeakSet[HourlyBound]" = weakref.WeakSet()
 
 
 def forget_all() -> None:
-    """Begin anew with every bound; for tests, each of which is an hour of its own."""
+    """Forget what was taken of every bound; for tests, each of which is an hour of its own."""
     for bound in _bounds:
         bound.forget()

@@ -14,7 +14,7 @@ from django.db.models import DateTimeField, Field, Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 
 from foundation.compiled import Select
-from foundation.refusals import Refusal
+from foundation.refusals import CURSOR_FORGED, Refusal
 
 PAGE_ROWS = 50
 
@@ -32,7 +32,7 @@ class InvalidCursor(Refusal):
     code = "invalid_cursor"
     text = "This is no cursor of this list. Begin again without one."
     status = 422
-    forgery = "cursor_forged"
+    forgery = CURSOR_FORGED
 
 
 class Cursor(str):

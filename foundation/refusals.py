@@ -6,10 +6,11 @@ place (`foundation.rest.problems`). So a new refusal is one class, beside the se
 
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.http import Http404
 
 _NOT_FOUND = 404
+CURSOR_FORGED = "cursor_forged"
 
 
 class Refusal(Exception):
@@ -82,4 +83,6 @@ def access_refused(error: Exception) -> str:
         return NotFound.code
     if isinstance(error, Refusal):
         return error.forgery or (error.code if error.status == _NOT_FOUND else "")
-    return ""
+    # Beside what else is wrong with the filters of a list.
+    of_cursor = getattr(error, "error_dict", {}).get("cursor", []) if isinstance(error, ValidationError) else []
+    return CURSOR_FORGED if of_cursor else ""

@@ -5,7 +5,7 @@ from foundation.limiter.limiter import Limit, Place, TooOften
 from foundation.mail_links import digest
 
 _AN_HOUR = Limit(times=5, window_seconds=3600)
-# Whoever asks, for whatever: registering, a new password, another address.
+# For all requests together: registering, a new password, another address.
 _A_DAY = Limit(times=20, window_seconds=86_400)
 
 

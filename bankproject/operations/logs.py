@@ -129,7 +129,7 @@ class JsonFormatter(BankFormatter):
 
 class Complaints(logging.Filter):
     """Keeps what Django says about a request that it refuses (an unknown Host, too many fields, CSRF) for the line that
-    the request has anyway: it is no fault of ours and takes no traceback, since anybody can cause it at any time."""
+    the request has anyway: it is not our fault and takes no traceback, since anybody can cause it at any time."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)

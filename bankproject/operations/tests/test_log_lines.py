@@ -325,7 +325,7 @@ NO_TOKEN = {"authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}
         ("/", {"host": "a b"}, r"GET none 400 in [\d.]+ ms; DisallowedHost: .*"),
         ("/wp-login.php", {}, r"GET none 404 in [\d.]+ ms"),
         ("/api/v1/nothing", {}, r"GET api_nowhere 404 in [\d.]+ ms"),
-        ("/api/v1/me", NO_TOKEN, r"GET api:\w+ 401 in [\d.]+ ms"),
+        ("/api/v1/accounts", NO_TOKEN, r"GET api:\w+ 401 in [\d.]+ ms"),
         ("/sign-in/", {"cookie": "sessionid=made-up-by-somebody; csrftoken=x"}, r"GET sign_in 200 in [\d.]+ ms"),
     ],
 )

@@ -105,6 +105,25 @@ def test_a_flood_at_sign_in_from_everywhere_is_bounded_in_all(monkeypatch: pytes
     assert [place for place, one in enumerate(failures) if "further" in one.details] == [39]
 
 
+@proves("V15.2.2")
+def test_a_flood_at_the_apis_sign_in_leaves_what_its_minute_lets_through(api_of: Any, settings: Any) -> None:
+    settings.API_LOGINS_PER_MINUTE = 4
+    growth = Growth()
+    for number in range(MANY):
+        who = {"email": f"somebody{number}@example.com", "password": WRONG_PASSWORD, "code": "123456"}
+        api_of(None).post("auth/login", who)
+    assert growth.of() == {"audit.AuditEntry": 4, "axes.AccessAttempt": 4, "foundation.RateWindow": 4 + 1 + 1}
+
+
+@proves("V15.2.2")
+def test_visitors_who_only_look_and_made_up_cookies_leave_no_row() -> None:
+    growth = Growth()
+    for number in range(MANY // 5):
+        for path in ("/", "/sign-in/", "/register/", "/password/forgot/", "/password/reset/x/"):
+            Client(headers={"cookie": f"sessionid={number:032d}"}).get(path)
+    assert growth.of() == {}
+
+
 def test_what_axes_and_the_limiter_keep_goes_with_its_time(alice: Any) -> None:
     for number in range(20):
         give_password(Client(), f"somebody{number}@example.com", WRONG_PASSWORD)
@@ -147,9 +166,7 @@ def test_a_flood_of_registrations_from_everywhere_is_bounded_in_all(monkeypatch:
 
 
 @proves("V15.2.2")
-def test_a_flood_of_resets_from_one_network_and_from_everywhere(
-    alice: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flood_of_resets_from_one_network_and_from_everywhere(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.PASSWORD_RESETS_PER_HOUR = 5
     growth = Growth()
     for number in range(MANY):
@@ -166,19 +183,18 @@ def test_a_flood_of_resets_from_one_network_and_from_everywhere(
 
 
 @proves("V15.2.2")
-def test_a_victim_gets_twenty_mails_a_day_whoever_asks_from_wherever(alice: Any, settings: Any) -> None:
-    asked = 0
+def test_a_victim_gets_twenty_mails_a_day_whoever_asks_from_wherever(alice: Any) -> None:
     for hour in range(24):
         with time_machine.travel(NOON + timedelta(hours=hour, minutes=5)):
             for number in range(10):
                 client = Client(REMOTE_ADDR=f"2001:db8:{hour:x}:{number:x}::1")
                 client.post("/password/forgot/", {"email": alice.email.upper()})
                 register(client, email=alice.email)
-                asked += 2
-    assert (asked, len(mails(alice.email))) == (480, 20)
-    with time_machine.travel(NOON + timedelta(days=1, hours=1)):
+    assert OutboxMessage.objects.count() == 20
+    with time_machine.travel(NOON + timedelta(days=1, hours=2)):
+        assert len(mails(alice.email)) <= 20
         Client().post("/password/forgot/", {"email": alice.email})
-    assert len(mails(alice.email)) == 21, "another day"
+    assert OutboxMessage.objects.count() == 21, "another day"
 
 
 def test_expired_links_go_without_another_of_their_kind(alice: Any) -> None:
