@@ -53,6 +53,9 @@ _RULES = [
     (re.compile(r"(Key \([^)]{0,200}\)=|Failing row contains |duplicate key value is )\(.*"), rf"\1{HIDDEN}"),
 ]
 
+# How often an address may have been spelled within another one: that of the page to go on to, after signing in.
+_SPELLED_AGAIN = 3
+
 # Characters that would begin a new line, move the cursor or reverse the direction of writing.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
@@ -67,12 +70,15 @@ _LONGEST_COMPLAINT = 200
 def masked(text: str) -> str:
     """Return the text without secrets, account numbers, e-mail addresses and values of rows, however an address spells
     them."""
-    text = _without_secrets(text)
-    if "%" not in text:
-        return text
-    plain = unquote(text)
-    hidden = _without_secrets(plain)
-    return text if hidden == plain else hidden
+    text = plain = _without_secrets(text)
+    for _ in range(_SPELLED_AGAIN):
+        if "%" not in plain:
+            break
+        plain = unquote(plain)
+        hidden = _without_secrets(plain)
+        if hidden != plain:
+            return hidden
+    return text
 
 
 def _without_secrets(text: str) -> str:
