@@ -41,6 +41,7 @@ class Action(StrEnum):
     USER_UPDATED = "USER_UPDATED"
     USER_LOCKED = "USER_LOCKED"
     USER_UNLOCKED = "USER_UNLOCKED"
+    ACCESS_REFUSED = "ACCESS_REFUSED"  # by role, somebody else's, or forged; bounded by audit.refused
     # What needs a second administrator
     PENDING_ACT_ASKED = "PENDING_ACT_ASKED"
     PENDING_ACT_APPROVED = "PENDING_ACT_APPROVED"

@@ -13,6 +13,7 @@ from audit.actions import Action
 from audit.models import AuditEntry
 from foundation import request_context
 from foundation.compiled import Insert
+from foundation.hourly import Room
 
 ANONYMOUS = "anonymous"
 
@@ -75,6 +76,11 @@ def record(
     _insert.save(entry)
     tally.count([tally.event_of(action, entry.details)])
     return entry
+
+
+def further(room: Room) -> dict[str, str]:
+    """Return what the details of an entry say that is the last one within a bound: those after it are only counted."""
+    return {"further": "counted only"} if room is Room.LAST else {}
 
 
 def record_many(reports: Iterable[Report]) -> None:

@@ -20,6 +20,7 @@ from accounts.api.profile import router as profile_router
 from accounts.api.sign_in import router as accounts_router
 from accounts.api.staff import log_router
 from accounts.api.staff import router as staff_of_people
+from audit import refused
 from foundation.limiter import limiter
 from foundation.rest import rates
 from foundation.rest.body import StrictParser, check_query
@@ -67,6 +68,7 @@ class BankApi(NinjaAPI):
             self.add_router("", router)
 
     def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
+        refused.note(request, exc)
         return answer_to(exc)
 
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:

@@ -10,6 +10,7 @@ from django.template import loader
 from django.views import defaults
 
 from accounts.sign_in.sessions import pages
+from audit import refused
 from foundation.transactions import OutcomeUnknown, is_away, is_deadlock_victim
 
 _AWAY_SECONDS = 5
@@ -22,6 +23,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     forgery by hand. A person who has signed in meanwhile, in another tab, is sent home from a form for visitors, and is
     offered no form that was shown to somebody else.
     """
+    refused.note_reason(request, "csrf")
     own_origin = f"{request.scheme}://{request.get_host()}"
     ours = request.META.get("HTTP_ORIGIN") == own_origin
     view = request.resolver_match.func if request.resolver_match else None

@@ -240,6 +240,7 @@ MIDDLEWARE = [
     "foundation.request_context.RequestContextMiddleware",
     # Before everything that might refuse a health check, and around everything that takes time.
     "bankproject.operations.middleware.OperationsMiddleware",
+    "bankproject.refused.RefusedMiddleware",
     "bankproject.middleware.ErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "bankproject.middleware.NotEmbeddedMiddleware",

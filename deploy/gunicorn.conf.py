@@ -83,6 +83,13 @@ def post_fork(server: Any, worker: Any) -> None:
     worker_files.take_place(worker)
 
 
+def post_worker_init(worker: Any) -> None:
+    """Mask what the worker writes: gunicorn names the address of a request that it cannot read or that failed."""
+    from bankproject.operations import server_log
+
+    server_log.take_over(worker.log.error_log)
+
+
 def worker_abort(worker: Any) -> None:
     """Give up a request that took longer than `timeout`: the worker is killed a second later. By itself gunicorn would
     answer with a page of its own, 500."""

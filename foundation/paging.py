@@ -14,7 +14,7 @@ from django.db.models import DateTimeField, Field, Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 
 from foundation.compiled import Select
-from foundation.refusals import Refusal
+from foundation.refusals import CURSOR_FORGED, Refusal
 
 PAGE_ROWS = 50
 # How cursors look, for documents: of a number; of a moment, until the year 2282, and a number, or a UUID.
@@ -36,6 +36,7 @@ class InvalidCursor(Refusal):
     code = "invalid_cursor"
     text = "This is no cursor of this list. Begin again without one."
     status = 422
+    forgery = CURSOR_FORGED
 
 
 class Cursor(str):

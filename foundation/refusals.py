@@ -6,6 +6,12 @@ place (`foundation.rest.problems`). So a new refusal is one class, beside the se
 
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.http import Http404
+
+_NOT_FOUND = 404
+CURSOR_FORGED = "cursor_forged"
+
 
 class Refusal(Exception):
     """The bank says no, and nothing was changed. Each kind has a stable `code` and a plain text for the person who
@@ -17,12 +23,15 @@ class Refusal(Exception):
     Attributes:
         status: of the API's answer.
         detail: the text for programs, where the page's differs; "" if they read the same.
+        forgery: what was forged, where no honest client is ever refused like this; "" for all others. It is recorded,
+            whoever asked (`audit.refused`).
     """
 
     code = "refused"
     text = "This is not possible."
     status = 409
     detail = ""
+    forgery = ""
 
     def __init__(self, text: str | None = None) -> None:
         super().__init__(text or self.text)
@@ -63,3 +72,17 @@ class WrongStatus(Refusal):
 
     code = "wrong_status"
     text = "This is not possible any more: something has changed meanwhile."
+
+
+def access_refused(error: Exception) -> str:
+    """Return the reason to record where this exception refuses somebody what is not theirs: a role that does not allow
+    it, something that is not there or not theirs, a forgery; "" for all other refusals, which are about the act."""
+    if isinstance(error, PermissionDenied):
+        return "forbidden"
+    if isinstance(error, Http404 | ObjectDoesNotExist):
+        return NotFound.code
+    if isinstance(error, Refusal):
+        return error.forgery or (error.code if error.status == _NOT_FOUND else "")
+    # Beside what else is wrong with the filters of a list.
+    of_cursor = getattr(error, "error_dict", {}).get("cursor", []) if isinstance(error, ValidationError) else []
+    return CURSOR_FORGED if of_cursor else ""

@@ -264,6 +264,15 @@ def _kinds_of_hash_are_looked_up_anew() -> Iterator[None]:
     hashing.forget_kinds()
 
 
+@pytest.fixture(autouse=True)
+def _an_hour_of_its_own() -> Iterator[None]:
+    """Begin with nothing taken of the bounds that a process keeps for an hour."""
+    yield
+    from foundation import hourly
+
+    hourly.forget_all()
+
+
 @contextmanager
 def triggers_off(*models: Any) -> Iterator[None]:
     """Drop the append-only triggers for a while: to flush, or to tamper as an intruder would."""

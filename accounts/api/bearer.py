@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.programs import sessions as api_sessions
 from accounts.programs.session_user import SessionUser
 from accounts.programs.tokens import TokenInvalid
+from audit import refused
 from foundation import replica
 
 
@@ -34,7 +35,8 @@ class AccessToken(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         try:
             found = api_sessions.session_of(token)
-        except TokenInvalid:
+        except TokenInvalid as error:
+            refused.note(request, error)
             return None
         request.user, request.api_session, request.session_user = (  # type: ignore[attr-defined]
             found.user,

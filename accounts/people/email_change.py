@@ -12,6 +12,7 @@ from accounts.roles import require_any_role
 from accounts.sign_in import enrolment_link
 from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.fresh_code import verify_fresh_code
+from accounts.sign_in.mail_bounds import place_of_day
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.passwords.change import check_own_password
 from audit.actions import Action
@@ -50,7 +51,7 @@ def request_change(
 
     Raises:
         PermissionDenied, SameEmail, WrongCurrentPassword, WrongCode, TryAgainIn
-        TooOften: too many wrong passwords or codes, or too many requests of this user.
+        TooOften: too many wrong passwords or codes, too many requests of this user, or mails to this address.
     """
     require_any_role(actor)
     email = normalise_email(new_email)
@@ -58,7 +59,7 @@ def request_change(
         raise SameEmail
     check_own_password(actor=actor, password=password, origin=origin, on_new_hash=on_new_hash)
     verify_fresh_code(actor=actor, code=code, origin=origin)
-    limiter.take(f"email-change:{actor.pk}", _REQUESTS_OF_ONE_USER)
+    limiter.take_all([limiter.Place(f"email-change:{actor.pk}", _REQUESTS_OF_ONE_USER), place_of_day(email)])
     _request(actor, email)
 
 

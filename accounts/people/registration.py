@@ -15,6 +15,7 @@ from accounts.people.names import check_name
 from accounts.roles import Role
 from accounts.sign_in import guesses
 from accounts.sign_in.emails import user_by_email
+from accounts.sign_in.mail_bounds import AnsweredInAnHour, places_of_mail
 from accounts.sign_in.passwords.hashing import make_hash, matches
 from accounts.sign_in.passwords.rules import check_new_password
 from audit.actions import Action
@@ -22,12 +23,12 @@ from audit.services import record
 from foundation import outbox
 from foundation.compiled import Insert, Select
 from foundation.limiter import limiter
-from foundation.mail_links import LinkInvalid, digest
+from foundation.mail_links import LinkInvalid
 from foundation.refusals import Refusal
 from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
-_MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
+_REGISTRATIONS = AnsweredInAnHour(1000)
 _NO_ROW = 0  # no row has this key
 _insert_user = Insert(User)
 _insert_role = Insert(User.groups.through, ["user", "group"])
@@ -49,21 +50,22 @@ def register(
     """Take a registration and queue one mail: a link on to two-factor, or a notice if the address is taken. Links that
     were sent to this address before are worthless.
 
-    Beyond a few mails an hour to one address no more are sent, and nothing says so: a stranger must not be able to fill
-    a mailbox.
+    Beyond a few mails an hour and a day to one address no more are sent, and nothing says so: a stranger must not be
+    able to fill a mailbox.
 
     Raises:
         NameRefused: nobody may have this name.
         ValidationError: the password is too weak.
-        TooOften: too many registrations from this network.
+        TooOften: too many registrations from this network, or from all.
     """
     email = normalise_email(email)
     check_name(first_name, last_name)
     check_new_password(password, User(first_name=first_name, last_name=last_name, email=email))
     limiter.take(f"register:{network_of(ip)}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
+    _REGISTRATIONS.take()
     password_hash = make_hash(password)
     try:
-        limiter.take(f"register-mail:{digest(email)}", _MAILS_TO_ONE_ADDRESS)
+        limiter.take_all(places_of_mail("register", email))
     except limiter.TooOften:
         return
     _register(

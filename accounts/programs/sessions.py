@@ -102,20 +102,21 @@ def _device_by_code_alone(user: User | None, *, email: str, code: str, origin: O
     """Return the device that proves a code from a person who has shown nothing else: known and unknown addresses are
     counted and answered alike, by the address, by the network, and by all guesses at this address from anywhere
     (`guesses.from_anywhere`)."""
-    device = None
+    device, was_checked = None, False
     with (
         suppress(TooOften),
-        guesses.counted(email=email, ip=origin.ip) as guess,
-        guesses.from_network(guess, ip=origin.ip),
+        guesses.counted(email=email, ip=origin.ip, shows_nothing=True) as guess,
         suppress(TooOften),  # counted as a wrong one: strangers' guesses must not reveal how many there were
         guesses.from_anywhere(guess, email=email, door=Door.NOTHING),
     ):
+        was_checked = True
         device = device_for(user, code) if user else None
         guess.was_right = device is not None
     if device is None:
-        lockout.note_wrong_code(email=email, origin=origin)
+        if was_checked:
+            lockout.note_wrong_code(email=email, origin=origin)
         closed_for = guesses.seconds_closed(ip=origin.ip)
-        refuse(email=email, step="code", user=user, origin=origin, closed_for=closed_for)
+        refuse(email=email, step="code", user=user, origin=origin, closed_for=closed_for, was_checked=was_checked)
     return device
 
 

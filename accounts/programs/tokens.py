@@ -46,6 +46,12 @@ class TokenInvalid(Refusal):
     status = 401
 
 
+class TokenForged(TokenInvalid):
+    """Nothing that the bank signed for this use: made up, altered, or meant for another."""
+
+    forgery = "token_forged"
+
+
 @dataclass(frozen=True)
 class Claims:
     user: UUID
@@ -88,16 +94,18 @@ def read(use: Use, token: str) -> Claims:
     """Return what a token says.
 
     Raises:
-        TokenInvalid: without saying why.
+        TokenInvalid: over, without saying why; TokenForged: never was one, which the answer does not tell.
     """
     if len(token) > _LONGEST or not token.isascii():
-        raise TokenInvalid
+        raise TokenForged
     # The keys and the bank's address are part of it: a key that was removed reads nothing any more.
     known = (use, sha256(token.encode()).digest(), settings.SITE_URL, *settings.TOKEN_KEYS.values())
     claims = _read_lately.get(known)
     if claims is None:
         try:
             claims = _read(use, token)
+        except jwt.DecodeError as error:  # its signature too
+            raise TokenForged from error
         except jwt.PyJWTError as error:
             raise TokenInvalid from error
         _keep(known, claims)
@@ -124,7 +132,7 @@ def _read(use: Use, token: str) -> Claims:
     kid = header.get("kid")
     key = settings.TOKEN_KEYS.get(kid) if isinstance(kid, str) else None
     if key is None or header.get("typ") != kind or header.get("alg") != _ALGORITHM:
-        raise TokenInvalid
+        raise TokenForged
     claims = jwt.decode(
         token,
         key,

@@ -23,6 +23,9 @@ from foundation.compiled import Select
 from foundation.limiter.limiter import TooOften
 from foundation.request_context import client_ip
 
+# The attribute of a request whose guess was looked at.
+_CHECKED = "guess_was_checked"
+
 # The user of a session, read on every request: the role comes along, since every page asks for it.
 _users: Select = Select(lambda pk: roles.annotated(User.objects.filter(pk=pk)), User._meta.pk)
 
@@ -37,10 +40,14 @@ class CountedPasswordBackend(ModelBackend):
             return None
         ip = client_ip(request) if request is not None else None
         try:
-            with guesses.counted(email=username, ip=ip) as guess, guesses.from_network(guess, ip=ip):
+            with guesses.counted(email=username, ip=ip, shows_nothing=True) as guess:
+                if request is not None:
+                    vars(request)[_CHECKED] = True
                 user = self._whose(username, password)
                 guess.was_right = user is not None
         except TooOften as error:
+            if request is not None:
+                vars(request)["axes_locked_out"] = True  # nothing was checked: axes makes no row of it
             raise PermissionDenied from error
         return user
 
@@ -109,6 +116,11 @@ def request_from(origin: Origin) -> HttpRequest:
     given = {"REMOTE_ADDR": origin.ip, "HTTP_USER_AGENT": origin.user_agent, "HTTP_ACCEPT": origin.accept}
     request.META = {name: value for name, value in given.items() if value} | {"PATH_INFO": origin.path}
     return request
+
+
+def was_checked(request: HttpRequest) -> bool:
+    """Return whether the guess that came with this request was looked at, or a limit refused it before."""
+    return _CHECKED in vars(request)
 
 
 def note_wrong_code(*, email: str, origin: Origin) -> None:

@@ -1,7 +1,7 @@
 """Guesses at passwords and codes, counted exactly: a place is taken before the guess is looked at (R1.4).
 
-Three counts: `counted` by e-mail and network, which is the lockout; `from_network` by network, against trying one
-password on everybody; `from_anywhere` by e-mail, against trying codes from a thousand networks. django-axes counts
+Three counts: `counted` by e-mail and network, which is the lockout, and by network, against trying one password on
+everybody; `from_anywhere` by e-mail, against trying codes from a thousand networks. django-axes counts
 after the hasher has run, so parallel guesses overshoot its limit: 17 of 40 where 5 were allowed. Axes records the
 attempts; these counters decide (`accounts.sign_in.axes`).
 """
@@ -89,19 +89,25 @@ class Guess:
 
 
 @contextmanager
-def counted(*, email: str, ip: str | None, token: str = "", door: Door | None = None) -> Iterator[Guess]:
-    """Allow one guess to be checked, if the limit allows.
+def counted(
+    *, email: str, ip: str | None, token: str = "", door: Door | None = None, shows_nothing: bool = False
+) -> Iterator[Guess]:
+    """Allow one guess to be checked, if the limits allow. A refused one leaves no row: addresses can be made up.
 
     Args:
         token: names the guess: while it is checked, the same guess (a second click) takes no other place.
         door: for a guess at a code of the app, which is also limited `from_anywhere`, in the same step.
+        shows_nothing: for a person who has shown nothing yet: their network has GUESSES_PER_NETWORK wrong ones in
+            LOCKOUT_MINUTES, for all addresses together. A right one gives its place back, so that many customers behind
+            one address do not add up; after the limit, one more is allowed as soon as the oldest is over.
 
     Raises:
         TooOften: locked; the guess must not be checked.
     """
     own, guess = limiter.Place(key_for(email, ip), _limit(), token), Guess()
-    wide = [] if door is None else [_wide_place(email, door)]
-    left, *_ = limiter.take_all([own, *wide])
+    wide = [limiter.Place(_network_key(ip), _network_limit())] if shows_nothing else []
+    wide += [] if door is None else [_wide_place(email, door)]
+    left, *wide_left = limiter.take_all([own, *wide])
     try:
         yield guess
     except TooOften:  # a wider limit is full: the guess was not made
@@ -114,23 +120,7 @@ def counted(*, email: str, ip: str | None, token: str = "", door: Door | None = 
         limiter.spend(own.key, token)
     if left == 0:  # exactly one guess takes the last place
         _report_lockout(email, ip)
-
-
-@contextmanager
-def from_network(guess: Guess, *, ip: str | None) -> Iterator[None]:
-    """Allow a guess from a person who has shown nothing yet, if their network has any left: GUESSES_PER_NETWORK wrong
-    ones in LOCKOUT_MINUTES, for all addresses together. A right one gives its place back, so that many customers behind
-    one address do not add up; after the limit, one more is allowed as soon as the oldest is over.
-
-    Raises:
-        TooOften: the guess must not be checked.
-    """
-    key = _network_key(ip)
-    left = limiter.take(key, _network_limit())
-    yield
-    if guess.was_right:
-        limiter.give_back(key)
-    elif left == 0:
+    if shows_nothing and wide_left[0] == 0:
         record(Action.LOCKED_OUT, actor=None, actor_label=network_of(ip) or "unknown", details={"whole_network": True})
 
 

@@ -1,7 +1,7 @@
 """Signing in: e-mail and password, then a code. Each wrong one counts towards the lockout (R1.2, R1.4)."""
 
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django.contrib.auth import authenticate
 
@@ -11,10 +11,17 @@ from accounts.sign_in import devices, guesses, two_factor
 from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.guesses import Door, email_in
 from accounts.sign_in.origin import Origin
+from audit import tally
 from audit.actions import Action
-from audit.services import record
+from audit.services import further, record
+from foundation.hourly import HourlyBound, Room
 from foundation.limiter.limiter import TooOften
 from foundation.refusals import NotNow, Refusal
+
+# Entries about failures in one process and hour. What was checked is bounded for a network by GUESSES_PER_NETWORK, and
+# here in all; what a limit refused unseen says little, so a flood of it leaves few.
+_CHECKED = HourlyBound(each=5000, in_all=5000)
+_UNSEEN = HourlyBound(each=50, in_all=1000)
 
 
 class SignInRefused(Refusal):
@@ -53,10 +60,11 @@ def verify_password(*, email: str, password: str, origin: Origin) -> User:
         SignInRefused: no such user, wrong password, or a user who may not sign in. All take equally long.
         LockedOut: this was the last allowed failure, or came after it; for this address or the whole network.
     """
-    user = authenticate(lockout.request_from(origin), username=email, password=password)
+    request = lockout.request_from(origin)
+    user = authenticate(request, username=email, password=password)
     if not isinstance(user, User):
-        closed_for = guesses.seconds_closed(ip=origin.ip)
-        refuse(email=email, step="password", user=None, origin=origin, closed_for=closed_for)
+        closed_for, checked = guesses.seconds_closed(ip=origin.ip), lockout.was_checked(request)
+        refuse(email=email, step="password", user=None, origin=origin, closed_for=closed_for, was_checked=checked)
     return user
 
 
@@ -87,8 +95,9 @@ def verify_code(*, user: User, code: str, origin: Origin, pauses: bool = True) -
     if device is None:
         if not closed_for:
             guesses.begin_pause(email=user.email, ip=ip)
-        lockout.note_wrong_code(email=user.email, origin=origin)
-        refuse(email=user.email, step="code", user=user, origin=origin, closed_for=closed_for)
+            lockout.note_wrong_code(email=user.email, origin=origin)
+        checked = not closed_for
+        refuse(email=user.email, step="code", user=user, origin=origin, closed_for=closed_for, was_checked=checked)
     return device
 
 
@@ -109,16 +118,30 @@ def device_for(user: User, code: str) -> TotpDevice | None:
     return two_factor.verify_totp(user, code)
 
 
-def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_for: int = 0) -> NoReturn:
+def refuse(
+    *, email: str, step: str, user: User | None, origin: Origin, closed_for: int = 0, was_checked: bool = True
+) -> NoReturn:
     """Record a wrong guess, after it was counted; for code that signs people in.
 
     Args:
         closed_for: seconds for which a wider limit than this address's is full.
+        was_checked: False for one that a limit refused unseen: of these fewer are recorded.
 
     Raises:
         SignInRefused, LockedOut
     """
     seconds = max(guesses.seconds_locked(email=email, ip=origin.ip), closed_for)
+    room = _CHECKED.take() if was_checked else _UNSEEN.take(origin.network)
+    if room is Room.NONE:
+        tally.leave_out(Action.LOGIN_FAILURE)
+    else:
+        _record_failure(email, user, {"step": step, "locked_out": seconds > 0} | further(room))
+    if seconds:
+        raise LockedOut(seconds)
+    raise SignInRefused
+
+
+def _record_failure(email: str, user: User | None, details: dict[str, Any]) -> None:
     label = email_in(email) or "unknown"
     record(
         Action.LOGIN_FAILURE,
@@ -127,8 +150,5 @@ def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_f
         subject=user,
         # The user, if there is one: looked up for known and unknown addresses alike.
         concerns=user or user_by_email(label),
-        details={"step": step, "locked_out": seconds > 0},
+        details=details,
     )
-    if seconds:
-        raise LockedOut(seconds)
-    raise SignInRefused

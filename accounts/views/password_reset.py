@@ -26,7 +26,7 @@ def forgot(request: HttpRequest) -> HttpResponse:
         try:
             service.request_reset(email=form.cleaned_data["email"], ip=client_ip(request))
         except TooOften:
-            form.add_error(None, "Too many people asked from your network just now. Please try again later.")
+            form.add_error(None, "Too many people asked just now. Please try again later.")
         else:
             request.session["reset_email"] = form.cleaned_data["email"]
             return redirect("password_forgot_sent")

@@ -34,7 +34,7 @@ def register(request: HttpRequest) -> HttpResponse:
                 ip=client_ip(request),
             )
         except TooOften:
-            form.add_error(None, "Too many people registered from your network just now. Please try again later.")
+            form.add_error(None, "Too many people registered just now. Please try again later.")
         else:
             request.session["registered_email"] = data["email"]
             return redirect("register_sent")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from foundation.request_context import current
 
@@ -19,6 +20,10 @@ HIDDEN = "(masked)"
 # The middleware's logger. Its lines have only our own names and numbers, so no search for secrets is needed: that would
 # cost a tenth of a short request.
 REQUESTS = "bank.requests"
+
+# What may stand between the digits of an account number, and what an address writes for a space: all that is neither a
+# letter nor a digit, but of ASCII's signs only these. Times (17:54) and decimals stay readable.
+_BETWEEN = r"(?:_|[^\w!-*,./:-@\[-`{-~])"
 
 # Everything that looks like a secret, an account number, an address or a row of the database, wherever it came from: a
 # path, an exception's text, a library. Hiding one too many does no harm, one too few does. Every rule is bounded, or
@@ -39,12 +44,15 @@ _RULES = [
     # Tokens and links: long runs of letters and digits, but not a SHA-256, which identifies the head of the audit log.
     (re.compile(r"(?<![\w-])eyJ[\w-]*\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
     (re.compile(r"(?<![\w-])(?![0-9a-f]{64}(?![\w-]))[\w-]{40,}"), HIDDEN),
-    # Twelve digits in any grouping that the bank would read, or that an address can spell (R6.2).
-    (re.compile(r"(?<!\d)\d(?:(?:[\s+_-]|%20|%2[dD])?\d){11}(?!\d)"), HIDDEN),
+    # Twelve digits in any grouping that the bank would read: spaces, dashes, invisible marks (R6.2).
+    (re.compile(rf"(?<!\d)\d(?:{_BETWEEN}{{0,3}}\d){{11}}(?!\d)"), HIDDEN),
     (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+"), HIDDEN),
     # PostgreSQL and SQL Server quote the values of a refused row in their errors.
     (re.compile(r"(Key \([^)]{0,200}\)=|Failing row contains |duplicate key value is )\(.*"), rf"\1{HIDDEN}"),
 ]
+
+# How often an address may have been spelled within another one: that of the page to go on to, after signing in.
+_SPELLED_AGAIN = 3
 
 # Characters that would begin a new line, move the cursor or reverse the direction of writing.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -52,9 +60,26 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u206
 # The fields of a request's record: route, method, status, ms. Other attributes of a record are not written.
 _FACTS = ("route", "method", "status", "ms")
 
+# The attribute of a request for what Django complains about, shown in the request's line (`OperationsMiddleware`).
+COMPLAINT = "complaint"
+_LONGEST_COMPLAINT = 200
+
 
 def masked(text: str) -> str:
-    """Return the text without secrets, account numbers, e-mail addresses and values of rows."""
+    """Return the text without secrets, account numbers, e-mail addresses and values of rows, however an address spells
+    them."""
+    text = plain = _without_secrets(text)
+    for _ in range(_SPELLED_AGAIN):
+        if "%" not in plain:
+            break
+        plain = unquote(plain)
+        hidden = _without_secrets(plain)
+        if hidden != plain:
+            return hidden
+    return text
+
+
+def _without_secrets(text: str) -> str:
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     return text
@@ -104,6 +129,21 @@ class JsonFormatter(BankFormatter):
         if trace := self.trace_of(record):
             line["exception"] = "\n".join(trace)
         return json.dumps(line, default=str)
+
+
+class Complaints(logging.Filter):
+    """Keeps what Django says about a request that it refuses (an unknown Host, too many fields, CSRF) for the line that
+    the request has anyway: it is not our fault and takes no traceback, since anybody can cause it at any time."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        if request is None or not record.name.startswith("django.security."):
+            return True
+        kind = record.name.rpartition(".")[2]
+        # About CSRF the reason is the first argument; the path, which follows, may be a secret.
+        text = str(record.args[0]) if kind == "csrf" and isinstance(record.args, tuple) else record.getMessage()
+        vars(request)[COMPLAINT] = masked(f"{kind}: {text}"[:_LONGEST_COMPLAINT])
+        return False
 
 
 class SharedRotatingFile(logging.Handler):
@@ -184,19 +224,21 @@ def logging_config(
     *, level: str, form: str, file: str, megabytes: int, kept: int, tells_requests: bool
 ) -> dict[str, Any]:
     """Return Django's LOGGING: everything to standard error, and also to `file` if that is not ""."""
-    handlers: dict[str, dict[str, Any]] = {"stderr": {"class": "logging.StreamHandler", "formatter": "bank"}}
+    common = {"formatter": "bank", "filters": ["complaints"]}
+    handlers: dict[str, dict[str, Any]] = {"stderr": {"class": "logging.StreamHandler", **common}}
     if file:
         handlers["file"] = {
             "()": SharedRotatingFile,
             "path": file,
             "max_bytes": megabytes * 1024 * 1024,
             "kept": kept,
-            "formatter": "bank",
+            **common,
         }
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"bank": {"()": FORMATTERS[form]}},
+        "filters": {"complaints": {"()": Complaints}},
         "handlers": handlers,
         # These libraries log each batch and each sign-in, people's addresses included, and axes logs each failure as a
         # warning with the typed address; the audit log has what matters.
@@ -204,6 +246,9 @@ def logging_config(
             "post_office": {"handlers": [*handlers], "level": "WARNING", "propagate": False},
             "axes": {"level": "ERROR"},
             "fontTools": {"level": "WARNING"},  # tells which letters a statement has
+            # Django's own handlers would write beside ours what is not masked: paths with account numbers and links.
+            "django": {"handlers": []},
+            "django.server": {"handlers": [], "propagate": True},
             # Django logs each 4xx a second time, by its path: the request's own line names its route. Our faults stay.
             "django.request": {"level": "ERROR"},
             REQUESTS: {"level": "NOTSET" if tells_requests else "WARNING"},

@@ -10,7 +10,7 @@ from foundation.models import RateWindow
 from foundation.transactions import own_transaction
 
 # Longer than any window or lock.
-_KEPT = timedelta(days=2)
+KEPT = timedelta(days=2)
 
 _KEY, _LAST_AT = RateWindow._meta.get_field("key"), RateWindow._meta.get_field("last_at")
 _rows: Select = Select(lambda key: RateWindow.objects.filter(key=key), _KEY)
@@ -65,8 +65,8 @@ class RowStore:
 
 def _locked_row(key: str, at: datetime) -> RateWindow:
     row, is_new = _locked.instance_or_new(key, new=lambda: _new_row(key, at))
-    if is_new and _old.rows(at - _KEPT):  # a caller that makes a row also sweeps: an attacker's keys must not pile up
-        sweep(RateWindow.objects.filter(last_at__lt=at - _KEPT))
+    if is_new and _old.rows(at - KEPT):  # a caller that makes a row also sweeps: an attacker's keys must not pile up
+        sweep(RateWindow.objects.filter(last_at__lt=at - KEPT))
     return row
 
 

@@ -10,8 +10,10 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.core.signals import request_started
@@ -263,6 +265,29 @@ def test_the_access_log_has_no_account_number_of_an_address(
     log = firewall.logs()["access.log"]
     assert path.format("(masked)") in log
     assert "123456789012" not in log
+
+
+NUMBERS = (
+    *("123456789012", "1234%205678%209012", "1234-5678-9012", "%31%32%33456789012", "1234%C2%A05678%E2%80%939012"),
+    "1234%252D5678%252D9012",
+)
+PLACES = ("/api/v1/accounts/{}/transactions", "/accounts/{}/", "/{}", "/a/b.c/x{}y/z", "/history/?q={}")
+
+
+@proves("V14.2.1", "V16.2.5")
+def test_no_log_of_the_firewall_has_an_account_number(visitor: Callable[..., Visitor], firewall: Firewall) -> None:
+    # R6.2: in any address, however spelled, asked for or refused, and as the page that leads there.
+    browser = visitor()
+    for number, place in product(NUMBERS, PLACES):
+        address = place.format(number)
+        leads_there = {"Referer": f"http://127.0.0.1:{firewall.port}{address}"}
+        assert browser.ask("GET", address, None, leads_there).status
+        attack = f"{address}{'&' if '?' in address else '?'}x=%3Cscript%3Ealert(1)%3C/script%3E"
+        assert browser.ask("GET", attack, None, leads_there).is_refusal
+        logs = firewall.logs()
+        assert json.loads(logs["access.log"].splitlines()[-1])["answered_by"] == "rules"
+        spelled = (number, unquote(number), unquote(unquote(number)))
+        assert [name for name, text in logs.items() if any(text.count(one) for one in spelled)] == [], address
 
 
 def test_what_was_refused_can_be_found_by_its_number(visitor: Callable[..., Visitor], firewall: Firewall) -> None:

@@ -110,6 +110,12 @@ class CodeTooLate(StepUpRequired):
         )
 
 
+class ForeignChallenge(CodeTooLate):
+    """The challenge is somebody else's, which the answer does not tell."""
+
+    forgery = "foreign_challenge"
+
+
 class WrongStepUpCode(Refusal):
     code = "wrong_step_up_code"
     text = WrongCode.text
@@ -273,7 +279,8 @@ def vouched(instruction: Instruction, why: StepUpReason, proof: Proof | None) ->
         raise StepUpRequired(why)
     found = _usable(instruction, proof)
     if found is None or found.verified_at is None:
-        raise CodeTooLate(why)
+        theirs = StepUpChallenge.objects.filter(public_id=proof.challenge_id).exclude(customer=instruction.customer)
+        raise ForeignChallenge(why) if theirs.exists() else CodeTooLate(why)
     return found.pk
 
 

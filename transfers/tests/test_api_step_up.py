@@ -128,7 +128,7 @@ def test_a_code_is_good_for_what_it_was_asked_for(
     assert send(challenge=challenge, code=code).status_code == 201
 
 
-@proves("V7.5.3")
+@proves("V7.5.3", "V16.3.2")
 def test_a_challenge_of_somebody_else_is_good_for_nothing(
     send: Callable, code_of: Callable, charlie: Any, api_of: Callable, open_account: Callable, bobs: BankAccount
 ) -> None:
@@ -144,6 +144,8 @@ def test_a_challenge_of_somebody_else_is_good_for_nothing(
     answer = api_of(charlie).post(f"accounts/{his.number}/transfer", body, Idempotency_Key=KEY)
     assert told(answer) == ASKED
     assert answer.json()["challenge"]["id"] != body["challenge"]
+    (entry,) = AuditEntry.objects.filter(action="ACCESS_REFUSED")
+    assert (entry.actor_id, entry.details["reason"]) == (charlie.pk, "foreign_challenge")
     assert not TransferOrder.objects.filter(kind="payment").exists()
 
 

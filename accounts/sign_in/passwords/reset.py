@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from accounts.models import PasswordReset, User, normalise_email
 from accounts.sign_in.emails import user_by_email
+from accounts.sign_in.mail_bounds import AnsweredInAnHour, places_of_mail
 from accounts.sign_in.passwords.change import save_new_password
 from accounts.sign_in.passwords.hashing import make_hash
 from accounts.sign_in.passwords.rules import check_new_password
@@ -19,11 +20,10 @@ from audit.services import record
 from foundation import outbox
 from foundation.limiter import limiter
 from foundation.locking import lock
-from foundation.mail_links import digest
 from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
-_MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
+_RESETS = AnsweredInAnHour(1000)
 _NO_ROW = 0  # no row has this key
 
 
@@ -31,16 +31,17 @@ def request_reset(*, email: str, ip: str | None) -> None:
     """Queue one mail: a link to the user with this address, or a notice that no user with it can use one. A link that
     was sent before is worthless.
 
-    Beyond a few mails an hour to one address no more are sent, and nothing says so. The actor is the person who asks,
-    signed out.
+    Beyond a few mails an hour and a day to one address no more are sent, and nothing says so. The actor is the person
+    who asks, signed out.
 
     Raises:
-        TooOften: too many requests from this network.
+        TooOften: too many requests from this network, or from all.
     """
     email = normalise_email(email)
     limiter.take(f"reset:{network_of(ip)}", limiter.Limit(settings.PASSWORD_RESETS_PER_HOUR, 3600))
+    _RESETS.take()
     try:
-        limiter.take(f"reset-mail:{digest(email)}", _MAILS_TO_ONE_ADDRESS)
+        limiter.take_all(places_of_mail("reset", email))
     except limiter.TooOften:
         return
     _request_reset(email)

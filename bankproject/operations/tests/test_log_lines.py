@@ -4,14 +4,19 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
+from django.utils import timezone
+from prometheus_client import REGISTRY
 
 from bankproject.operations import logs
 from bankproject.operations.logs import HIDDEN, REQUESTS, JsonFormatter, LineFormatter, masked
+from bankproject.operations.middleware import LINES_OF_REFUSALS
 from foundation.request_context import RequestContext, request_context
 from tests.asvs import proves
 from tests.tables import in_one_world
@@ -48,6 +53,12 @@ def raised(error: Exception) -> Any:
         ("to=1234+5678+9012&x", "5678"),
         ("1234\u00a05678\u00a09012", "5678"),
         ("1 2 3 4 5 6 7 8 9 0 1 2", "7 8"),
+        ('"GET /api/v1/accounts/%31%32%33%34%35%36%37%38%39%30%31%32 HTTP/1.1" 404', "%35%36"),
+        ('"GET /staff/?q=1234%C2%A05678%E2%80%939012 HTTP/1.1" 200', "5678"),
+        ("GET /sign-in/?next=/staff/%3Fq%3D1234%252D5678%252D9012", "5678"),
+        ("/x/1234%20%205678%E2%81%A09012/", "5678"),
+        ("1234\u20115678\u20119012", "5678"),
+        ("1234 - 5678 - 9012", "5678"),
         ("１２３４５６７８９０１２", "５６７８"),
         (f"Not Found: /register/confirm/{TOKEN}/", TOKEN),
         (f"link={TOKEN[:40]}", TOKEN[:40]),
@@ -74,6 +85,8 @@ def raised(error: Exception) -> Any:
         ("redis://:hunt@er2@cache:6379/0", "er2"),
         ("alice.archer+bank@mail.example.com signed in", "archer"),
         ("email=alice%40example.com", "alice"),
+        ("?q=alice%2Earcher%40example%2Ecom", "archer"),
+        (f"GET /password/reset/%5A{TOKEN[1:]}/", TOKEN[1:]),
         ("DETAIL:  Key (email)=(alice, the customer) already exists.", "alice"),
         ("DETAIL:  Failing row contains (7, Alice, 120000).", "120000"),
         ("The duplicate key value is (alice, 120000).", "120000"),
@@ -97,6 +110,8 @@ def test_what_looks_like_a_secret_is_not_in_the_text(text: str, secret: str) -> 
         "The PIN was locked, the token is too old",
         "Outbox message 12345678901 could not be expanded",
         "10.1.2.3 and 2001:db8::1",
+        "2026-11-21 17:54:10 to 2026-11-21 18:00",
+        "100% of 12 at 50%20off",
     ],
 )
 def test_harmless_text_stays(text: str) -> None:
@@ -105,7 +120,25 @@ def test_harmless_text_stays(text: str) -> None:
 
 @proves("V16.4.1")
 @in_one_world(
-    "run", ["a", "1 ", "a@", "a.a@b.", "token", "token=", "token={ ", "Key (", "eyJ", "://", "eyJ.", "1%20", "-"]
+    "run",
+    [
+        "%31",
+        "%",
+        "%E2%80%93",
+        "a",
+        "1 ",
+        "a@",
+        "a.a@b.",
+        "token",
+        "token=",
+        "token={ ",
+        "Key (",
+        "eyJ",
+        "://",
+        "eyJ.",
+        "1%20",
+        "-",
+    ],
 )
 def test_a_client_cannot_make_a_line_take_long(run: str) -> None:
     """Quadratic rules would take minutes for this much."""
@@ -250,3 +283,92 @@ def test_the_line_has_only_our_own_words_for_any_request(client: Client, request
     (line,) = requests()
     assert (line["method"], line["route"]) == ("OTHER", "sign_in")
     assert "forged" not in json.dumps(line)
+
+
+# --- Requests of strangers: a line each, and not without end -------------------------------------------------------
+
+
+@pytest.fixture
+def written() -> Iterator[list[str]]:
+    """Return the lines that the bank's own handler writes, as on standard error."""
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    handler = Keep()
+    handler.setFormatter(LineFormatter())
+    handler.addFilter(logs.Complaints())
+    root, own = logging.getLogger(), logging.getLogger(REQUESTS)
+    was = own.level
+    root.addHandler(handler)
+    own.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(handler)
+        own.setLevel(was)
+
+
+NO_TOKEN = {"authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}
+
+
+@proves("V16.2.5", "V16.5.1")
+@pytest.mark.django_db
+@in_one_world(
+    ("path", "headers", "line"),
+    [
+        (
+            "/",
+            {"host": "evil.example"},
+            r"GET none 400 in [\d.]+ ms; DisallowedHost: Invalid HTTP_HOST header: 'evil.*",
+        ),
+        ("/", {"host": "a b"}, r"GET none 400 in [\d.]+ ms; DisallowedHost: .*"),
+        ("/wp-login.php", {}, r"GET none 404 in [\d.]+ ms"),
+        ("/api/v1/nothing", {}, r"GET api_nowhere 404 in [\d.]+ ms"),
+        ("/api/v1/accounts", NO_TOKEN, r"GET api:\w+ 401 in [\d.]+ ms"),
+        ("/sign-in/", {"cookie": "sessionid=made-up-by-somebody; csrftoken=x"}, r"GET sign_in 200 in [\d.]+ ms"),
+    ],
+)
+def test_what_scanners_send_is_one_line_without_a_traceback(
+    written: list[str], path: str, headers: dict[str, str], line: str
+) -> None:
+    # Each Host that somebody made up was a traceback at ERROR.
+    written.clear()
+    Client().get(path, headers=headers)
+    assert [re.fullmatch(rf"\S+ INFO {REQUESTS} \[\w+\] {line}", one) is not None for one in written] == [True]
+
+
+@pytest.mark.django_db
+def test_a_failed_check_of_csrf_says_why_and_not_where(written: list[str]) -> None:
+    Client(enforce_csrf_checks=True).post(f"/password/reset/{TOKEN}/", {"new_password1": "x"})
+    (line,) = written
+    assert re.search(r" POST password_reset 403 in [\d.]+ ms; csrf: CSRF cookie not set\.$", line)
+
+
+@proves("V16.2.5")
+@pytest.mark.django_db
+def test_lines_of_refused_requests_are_bounded_for_an_address_and_in_all_and_our_faults_are_not(
+    written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LINES_OF_REFUSALS, "each", 3)
+    monkeypatch.setattr(LINES_OF_REFUSALS, "in_all", 5)
+    client, left_out = Client(), REGISTRY.get_sample_value("bank_log_lines_left_out_total") or 0
+    for number in range(200):
+        client.get(f"/{number}.php")
+        client.get("/", headers={"host": f"{number}.example"})
+    assert [" left out" in line for line in written] == [False, False, True]
+    assert written[-1].endswith("; more refused requests are left out in this hour")
+    for number in range(200):
+        client.get("/x.php", REMOTE_ADDR=f"2001:db8:0:{number:x}::1")
+    assert len(written) == 5
+    assert REGISTRY.get_sample_value("bank_log_lines_left_out_total") == left_out + 600 - 5
+    monkeypatch.setattr("accounts.views.sign_in.SignInForm", None)
+    for _ in range(10):
+        Client(raise_request_exception=False).get("/sign-in/")
+    assert sum(" GET sign_in 500 " in line for line in written) == 10
+    assert sum("Traceback" in line for line in written) == 10
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        client.get("/again.php")
+    assert " GET none 404 " in written[-1], "another hour"
