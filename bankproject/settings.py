@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from email.headerregistry import Address
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -357,7 +358,7 @@ AXES_VERBOSE = False
 
 EMAIL_URL, _mail = env.mail("EMAIL_URL", default="dummymail://" if DEMO else "smtp://localhost:25")
 vars().update(_mail)
-POST_OFFICE = {
+POST_OFFICE: dict[str, Any] = {
     "BACKENDS": {"default": _mail["EMAIL_BACKEND"]},
     # A mail server may be away for two days. A mail is tried again after ten seconds, after twenty, and so on, up to
     # this interval (foundation/delivery.py).

@@ -48,10 +48,18 @@ def _make_plain(document: OpenAPISchema) -> None:
             for parameter in operation["parameters"]:
                 parameter.pop("examples", None)  # a list, as in schemas; here it would be a map
                 _make_schema_plain(parameter["schema"])
+            _make_body_plain(operation.get("requestBody", {}))
     for schema in schemas.values():
         _make_schema_plain(schema)
     used = _named_in([document["paths"], document["components"]["responses"]], schemas)
     document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in used}
+
+
+def _make_body_plain(body: Any) -> None:
+    """Say by `required` alone that a body may be left out: with null beside it, its schema would have no name."""
+    for content in body.get("content", {}).values():
+        if "anyOf" in content["schema"]:
+            (content["schema"],) = (one for one in content["schema"]["anyOf"] if one != {"type": "null"})
 
 
 def _make_schema_plain(schema: Any) -> None:
