@@ -76,15 +76,15 @@ def refuse_public_demo(site_url: str, allowed_hosts: Iterable[str], demo_hosts: 
     names = [("SITE_URL", urlsplit(site_url).hostname or ""), *(("ALLOWED_HOSTS", each) for each in allowed_hosts)]
     accepted = {each.lower().strip("[]") for each in demo_hosts}
     for setting, name in names:
-        if not _is_own(name) and name.lower().strip("[]") not in accepted:
+        if not is_own(name) and name.lower().strip("[]") not in accepted:
             raise ImproperlyConfigured(
                 f"DEMO shows codes and mails to anyone, and {setting} has {name}, which is not only of this machine:"
                 " turn DEMO off, or name that host in DEMO_HOSTS."
             )
 
 
-def _is_own(name: str) -> bool:
-    """Return whether a name of ALLOWED_HOSTS leads to this machine alone: loopback, `.localhost` and `.test`."""
+def is_own(name: str) -> bool:
+    """Return whether a host, as in ALLOWED_HOSTS, leads to this machine alone: loopback, `.localhost` and `.test`."""
     bare = name.strip("[]").lower().removesuffix(".")
     address = _address(bare)
     return address.is_loopback if address else f".{bare.removeprefix('.')}".endswith(_OWN_SUFFIXES)

@@ -13,10 +13,11 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.http.request import split_domain_port
 from django.http.response import HttpResponseBase
 
 from accounts.sign_in.sessions.middleware import CookieMiddleware, SecondFactorMiddleware, SessionTimeoutMiddleware
-from bankproject import csp_reports
+from bankproject import csp_reports, hosts
 from bankproject.errors import too_many, unavailable
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.rest.problems import CONTENT_TYPE, as_response, without_route
@@ -150,7 +151,7 @@ class SecurityHeadersMiddleware(CSPMiddleware):
             response[HEADER] = self._usual
         for name, value in self._always.items():
             response.headers.setdefault(name, value)
-        if self._hsts and request.is_secure():
+        if self._hsts and request.is_secure() and not hosts.is_own(_host_of(request)):
             response["Strict-Transport-Security"] = self._hsts
         # The back button must not show a balance.
         if not response.has_header("Cache-Control"):
@@ -159,7 +160,10 @@ class SecurityHeadersMiddleware(CSPMiddleware):
 
 
 def _strict_transport_security() -> str:
-    """Return the header's value by the settings that Django reads for its own; "" where browsers are told nothing."""
+    """Return the header's value by the settings that Django reads for its own; "" where browsers are told nothing.
+
+    They are never told so of a name of their own machine: they would ask nothing there by plain HTTP for a year.
+    """
     if not settings.SECURE_HSTS_SECONDS:
         return ""
     told = [f"max-age={settings.SECURE_HSTS_SECONDS}"]
@@ -168,6 +172,12 @@ def _strict_transport_security() -> str:
     if settings.SECURE_HSTS_PRELOAD:
         told.append("preload")
     return "; ".join(told)
+
+
+def _host_of(request: HttpRequest) -> str:
+    """Return the host that a browser asked, without its port and checked by nobody yet."""
+    name, _ = split_domain_port(request.META.get("HTTP_HOST", ""))
+    return name
 
 
 class NotEmbeddedMiddleware:

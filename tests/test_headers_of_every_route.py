@@ -218,6 +218,14 @@ def test_hsts_says_what_the_settings_ask_for(
     assert answer.headers.get("Strict-Transport-Security") == told
 
 
+@in_one_world("host", ["localhost", "localhost:8443", "bank.localhost", "bank.test", "127.0.0.1:8443", "[::1]:8443"])
+def test_of_a_local_name_browsers_are_told_nothing(host: str, rf: Any, settings: Any) -> None:
+    """They would ask nothing there by plain HTTP for a year."""
+    settings.SECURE_HSTS_SECONDS = 600
+    answer: Any = SecurityHeadersMiddleware(lambda request: HttpResponse())(rf.get("/", secure=True, HTTP_HOST=host))
+    assert "Strict-Transport-Security" not in answer.headers
+
+
 # --- What other sites may have a browser fetch ----------------------------------------------------------------
 
 
