@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from django.db.backends.signals import connection_created
 from django.test import Client
 
+from bankproject.databases import wait_at_most
 from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +67,7 @@ def test_the_servers_entry_point_answers(rf: Any) -> None:
     # R9.3: what gunicorn imports.
     from bankproject.wsgi import application
 
+    connection_created.disconnect(wait_at_most)  # the connections of other tests are not a server's
     started: list[str] = []
 
     def start(status: str, headers: Any, error: Any = None) -> Any:
