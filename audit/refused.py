@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 # The attribute of a request that was refused something, for `RefusedMiddleware`.
 REFUSED = "refused_access"
 
-# What strangers are refused that is worth an entry: they find nothing behind old links, as everybody does.
+# Refusals of strangers worth an entry. 404 is not: anyone may follow an old link.
 _OF_STRANGERS = frozenset({"csrf", CURSOR_FORGED, "forbidden", "foreign_challenge", "token_forged"})
 
 EACH = Limit(times=20, window_seconds=3600)

@@ -19,6 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from accounts.sign_in.sessions.clock import without_renewal
+from foundation.hourly import HourlyBound, Room
 from foundation.limiter import limiter
 from foundation.limiter.limiter import Limit, LimitsUnavailable, TooOften
 from foundation.request_context import client_ip, network_of
@@ -32,6 +33,8 @@ MOST_BYTES = 16 * 1024
 # From one request, and from one network in an hour: a browser with an extension reports the same thing on each page.
 MOST_AT_ONCE = 5
 LINES_PER_HOUR = Limit(times=20, window_seconds=3600)
+# Asked first, and costs no statement: from many networks, reports would be work for the database.
+_lines = HourlyBound(each=LINES_PER_HOUR.times, in_all=1000)
 
 _NOT_SAID = "other"
 _DIRECTIVE = re.compile(r"[a-z]{3,10}(?:-[a-z]{2,10}){0,3}")
@@ -50,7 +53,10 @@ def reports(request: HttpRequest) -> HttpResponse:
     """Take reports of both kinds, and always answer 204: the sender learns nothing."""
     try:
         for line in sorted({*_lines_of(request)})[:MOST_AT_ONCE]:
-            limiter.take(f"csp-report:{network_of(client_ip(request))}", LINES_PER_HOUR)
+            whose = f"csp-report:{network_of(client_ip(request))}"
+            if _lines.take(whose) is Room.NONE:
+                break
+            limiter.take(whose, LINES_PER_HOUR)
             logger.warning("Content-Security-Policy: %s", line)
     except (TooOften, LimitsUnavailable):
         pass

@@ -32,8 +32,9 @@ _SQLITE = {
 }
 # Statements that are compiled once are prepared at their first use (foundation/drivers.py). A pooler that hands
 # connections on between transactions and cannot keep prepared statements needs `?prepare_threshold=None` in the
-# address. If a server does not answer because its machine is gone, the connection gives up before the web server gives
-# up its worker.
+# address, and hands locks and settings of a session on, too: `migrate` goes past it, or through one in session mode, as
+# does whatever needs LOCK_SECONDS. If a server does not answer because its machine is gone, the connection gives up
+# before the web server gives up its worker.
 _POSTGRESQL = {
     "prepare_threshold": 5,
     "connect_timeout": CONNECT_SECONDS,

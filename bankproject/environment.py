@@ -45,7 +45,7 @@ _EXPLAINED = (UnknownCurrency, BadRates, BadKeys)
 
 
 class _Required:
-    """Stands for a default that there is not."""
+    """Marks a setting without a default."""
 
 
 REQUIRED = _Required()
@@ -67,6 +67,7 @@ class BankEnv:
 
     def __init__(self) -> None:
         self.table: dict[str, Setting] = {}
+        self._set_before = frozenset(os.environ)  # by the shell or service, and not by the file
 
     # --- Yes, numbers and words -----------------------------------------------------------------------------------
 
@@ -121,7 +122,9 @@ class BankEnv:
 
     def sender(self, name: str, default: str) -> str:
         """Read whom mails come from."""
-        return self._read(name, default, _sender, "text", "an e-mail address, or Name <address@host>")
+        told = "an e-mail address, or Name <address@host>"
+        told += "; a name with a comma in double quotes"
+        return self._read(name, default, _sender, "text", told)
 
     def contact(self, name: str) -> str:
         """Read where people can be reached: an address of mail, web or telephone; "" for none."""
@@ -207,15 +210,16 @@ class BankEnv:
         path = Path(os.environ.get(name, default))
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            if name in os.environ:
-                raise self._refusal(name) from None
-            return
-        except (OSError, UnicodeDecodeError):
-            raise self._refusal(name) from None
+        except UnicodeDecodeError:
+            raise ImproperlyConfigured(f"{name}: {path} must be a text in UTF-8.") from None
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and name not in os.environ:
+                return
+            raise ImproperlyConfigured(f"{name}: {path} can't be read: {error.strerror}.") from None
         for number, line in enumerate(lines, 1):
             if not _LINE.fullmatch(line):  # without its text: it may be a key
-                raise ImproperlyConfigured(f"{name}: line {number} of {path} must be NAME=value, without a blank.")
+                told = "must be NAME=value, without blanks around the name and the ="
+                raise ImproperlyConfigured(f"{name}: line {number} of {path} {told}.")
         environ.Env.read_env(str(path))
 
     # --- Reading --------------------------------------------------------------------------------------------------
@@ -223,6 +227,7 @@ class BankEnv:
     def _read(
         self, name: str, default: Any, parse: Callable[[str], T], takes: str, must_be: str, *, is_secret: bool = False
     ) -> T:
+        # Only texts are parsed: a default of another type is a value already.
         self._note(name, default, takes, must_be, is_secret=is_secret)
         text = self._text(name, is_secret=is_secret)
         if text is None and not isinstance(default, str):
@@ -244,17 +249,27 @@ class BankEnv:
         return ImproperlyConfigured(f"{name} must be {self.table[name].must_be}.")
 
     def _text(self, name: str, *, is_secret: bool) -> str | None:
-        """Return the value, or None. A secret may stand in a file that NAME_FILE names, as Docker and systemd hand them
-        over (ASVS V13.3.1)."""
-        text, path = os.environ.get(name), os.environ.get(f"{name}_FILE", "") if is_secret else ""
+        """Return the value, or None. A secret may stand in a file that NAME_FILE names (ASVS V13.3.1)."""
+        text = os.environ.get(name)
+        path = os.environ.get(f"{name}_FILE", "") if is_secret else ""
+        if path and text:
+            text, path = self._set_by_the_process(name)
         if not path:
             return text
-        if text:
-            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one of them.")
         try:
             return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError):
             raise ImproperlyConfigured(f"{name}_FILE must be the path of a text file that can be read.") from None
+
+    def _set_by_the_process(self, name: str) -> tuple[str, str]:
+        """Return value and path, one of them "". What the process was started with wins over the file of settings:
+        `DATABASE_URL=… manage.py migrate`. The other one goes, since a child could not tell them apart any more."""
+        both = [name, f"{name}_FILE"]
+        losers = [each for each in both if each not in self._set_before]
+        if len(losers) != 1:
+            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one of them.")
+        del os.environ[losers[0]]
+        return os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
 
 
 # --- What each kind of value is: the value, or ValueError -----------------------------------------------------------

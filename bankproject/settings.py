@@ -33,12 +33,15 @@ DEBUG = env.on_off("DEBUG", default=False)
 # Demo mode shows one-time codes and mails to strangers: never with real people's money.
 DEMO = env.on_off("DEMO", default=False)
 if DEMO and not (BASE_DIR / "transfers" / "demo").is_dir():
-    raise ImproperlyConfigured("DEMO is on, but this installation has no demo. Build the image with DEMO=1.")
+    raise ImproperlyConfigured(
+        "DEMO is on, but this installation has no demo. Build the image with --build-arg WITH_DEMO=1, or by compose"
+        " with DEMO=1 in .env."
+    )
 
 BANK_NAME = env.line("BANK_NAME", default="Alder Bank", least=1, most=60)
 SITE_URL = env.site("SITE_URL", default="http://127.0.0.1:8000")
 CURRENCY = env.currency("CURRENCY", default="EUR")
-# Where finders of faults write, in /.well-known/security.txt; with "" there is no such page.
+# Where to report vulnerabilities, in /.well-known/security.txt; with "" there is no such page.
 SECURITY_CONTACT = env.contact("SECURITY_CONTACT")
 
 # --- Secrets: one for each purpose, none with a default (R8.7) -------------------------------------------
@@ -200,7 +203,7 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
-        # Two names for one address: browsers know the one or the other (bankproject/csp_reports.py).
+        # Some browsers know only report-uri, others only report-to (bankproject/csp_reports.py).
         "report-uri": "/csp-reports/",
         "report-to": "csp",
     }

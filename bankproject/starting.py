@@ -46,14 +46,16 @@ def try_settings() -> NoReturn:
     with 0."""
     status = 1
     try:
-        from bankproject import settings  # noqa: F401 - to read it is the trial
         from bankproject.web_server import read_settings
 
+        # First: gunicorn takes them from the environment as it is, before `.env` is read into it.
         read_settings()
+        from bankproject import settings  # noqa: F401 - to read it is the trial
+
         status = 0
     except ImproperlyConfigured as error:
         print(error, file=sys.stderr, flush=True)  # noqa: T201 - before there is a log
     except Exception:  # noqa: BLE001 - a fault of ours: told of, and this copy ends all the same
         traceback.print_exc()
     finally:
-        os._exit(status)  # the ends that gunicorn's process has in store are not ours
+        os._exit(status)  # skip gunicorn's exit handlers

@@ -48,7 +48,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def robots_txt(request: HttpRequest) -> HttpResponse:
-    """Keep search engines out of everything: nothing here is for finding."""
+    """Keep search engines out of everything: no page belongs in a search engine."""
     return HttpResponse("User-agent: *\nDisallow: /\n", content_type=_TEXT)
 
 

@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import Any
 
 
-def _end_if_a_setting_is_wrong() -> None:
-    """End in the one line that names it, before a worker would in a traceback (docs/settings.md). It is tried in a
-    copy of this process: what this one has read, its workers would not read again after SIGHUP."""
+def _are_settings_right() -> bool:
+    """Try the settings, and print the one line that names a wrong one, before a worker would end in a traceback
+    (docs/settings.md). It is tried in a copy of this process: what this one has read, its workers would not read again
+    after SIGHUP."""
     copy = os.fork()
     if copy == 0:
         from bankproject import starting
 
         starting.try_settings()
-    if os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]):
-        sys.exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == 0
 
 
-_end_if_a_setting_is_wrong()
+if not _are_settings_right():
+    sys.exit(1)
 
 wsgi_app = "bankproject.wsgi:application"
 # Only the proxy in front needs to reach it: any other client could name any address as its own (docs/firewall.md).
@@ -69,6 +70,20 @@ def on_starting(server: Any) -> None:
     from bankproject.operations import worker_files
 
     worker_files.begin()
+    _reload_only_with_right_settings(server)
+
+
+def _reload_only_with_right_settings(server: Any) -> None:
+    """Let SIGHUP with a wrong setting change nothing. gunicorn would end there and leave its workers without it."""
+    reload = server.handle_hup
+
+    def reload_if_right() -> None:
+        if _are_settings_right():
+            reload()
+        else:
+            server.log.error("A setting is wrong: nothing was reloaded, the old workers go on.")
+
+    server.handle_hup = reload_if_right
 
 
 def pre_fork(server: Any, worker: Any) -> None:

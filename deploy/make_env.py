@@ -37,8 +37,11 @@ def new_password() -> str:
 
 
 def names_in(text: str) -> set[str]:
-    """Return the variables that a `.env` text sets; commented lines set nothing."""
-    return set(re.findall(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=", text, re.MULTILINE))
+    """Return the variables that a `.env` text sets; commented lines set nothing. A file that NAME_FILE names sets
+    NAME: both would be refused."""
+    start = r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*"
+    in_files = re.findall(rf"{start}?)_FILE=[ \t]*\S", text, re.MULTILINE)
+    return {*re.findall(rf"{start})[ \t]*=", text, re.MULTILINE), *in_files}
 
 
 def write_missing(path: Path, *, compose: bool = False) -> list[str]:

@@ -8,6 +8,7 @@ from django.test import Client
 
 from audit.models import AuditEntry
 from bankproject import csp_reports
+from foundation.hourly import HourlyBound
 from foundation.mail_links import new_token
 from tests.asvs import proves
 from tests.tables import in_one_world
@@ -126,6 +127,18 @@ def test_a_flood_is_bounded_for_each_network_and_reaches_no_audit_log(client: Cl
     assert report(client, OLD, REMOTE_ADDR="192.0.2.99") == 204
     assert len(lines()) == csp_reports.MOST_AT_ONCE + csp_reports.LINES_PER_HOUR.times + 1
     assert AuditEntry.objects.count() == before
+
+
+def test_reports_from_many_networks_cost_the_database_nothing(
+    client: Client, lines: Any, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    """Each wrote a row for its network, without end."""
+    monkeypatch.setattr(csp_reports, "_lines", HourlyBound(each=20, in_all=2))
+    for number in (1, 2):
+        assert report(client, OLD, REMOTE_ADDR=f"192.0.2.{number}") == 204
+    with django_assert_num_queries(0):
+        assert report(client, OLD, REMOTE_ADDR="192.0.2.3") == 204
+    assert len(lines()) == 2
 
 
 def test_it_is_taken_where_limits_cannot_be_counted(client: Client, lines: Any, settings: Any) -> None:

@@ -3,6 +3,7 @@
 What only an engine can show is in .github/workflows/ci.yml; tests/stack runs the entry points.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,11 +11,14 @@ import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
 from django.core.management import get_commands
 
+from bankproject.environment import BankEnv
+from bankproject.hosts import host
 from tests.asvs import proves
 from tests.setting_names import variables_read_by_settings
 from tests.stack.files import Dockerfile, compose, dockerfile, in_the_image
@@ -168,6 +172,14 @@ def test_a_missing_secret_stops_compose_and_an_optional_value_is_left_to_the_ban
     web = compose(FILLED_IN)["services"]["web"]["environment"]
     assert "BANK_NAME" not in web
     assert compose(FILLED_IN | {"BANK_NAME": "Birch"})["services"]["web"]["environment"]["BANK_NAME"] == "Birch"
+
+
+def test_hosts_in_clear_of_ones_own_come_beside_those_of_compose() -> None:
+    """CLEAR_HOSTS in .env took their place, and the bank did not start."""
+    for given, hosts in (("", ["db", "cache", "mail"]), ("mail.lan", ["db", "cache", "mail", "mail.lan"])):
+        web = compose(FILLED_IN | {"CLEAR_HOSTS": given})["services"]["web"]["environment"]
+        with mock.patch.dict(os.environ, CLEAR_HOSTS=web["CLEAR_HOSTS"]):
+            assert BankEnv().hosts("CLEAR_HOSTS", [], host, "hosts") == hosts
 
 
 def test_the_image_is_never_served_with_debug_on() -> None:

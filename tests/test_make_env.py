@@ -73,3 +73,13 @@ def test_passwords_for_compose_are_asked_for_apart_and_join_what_is_there(tmp_pa
     assert len(set(added.values())) == 5
     assert not any(password in printed for password in added.values())
     assert keys.items() <= values_in(path).items()
+
+
+def test_a_secret_that_stands_in_a_file_of_its_own_is_not_made_again(tmp_path: Path) -> None:
+    """The bank refuses a setting that is there twice, and every `make` target with `setup` made it so."""
+    path = tmp_path / ".env"
+    path.write_text("SECRET_KEY_FILE=/etc/bank/secret\nexport FIELD_KEYS_FILE=/etc/bank/field\nAUDIT_KEYS_FILE=\n")
+    make_env(path)
+    made = values_in(path).keys()
+    assert {"SECRET_KEY", "FIELD_KEYS"} & made == set()
+    assert {"LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS"} <= made

@@ -31,6 +31,7 @@ class Registry(ThreadingHTTPServer):
         self.manifests: dict[str, bytes] = {}
         self.says: str | None = None
         self.realm = f"http://127.0.0.1:{self.server_port}/token"
+        self.tokens: Any = {"token": TOKEN}
         self.seen: list[str] = []
 
     def add(self, path: str, tag: str, **content: Any) -> str:
@@ -47,7 +48,7 @@ class Asked(BaseHTTPRequestHandler):
         self.server.seen.append(self.path)
         path = self.path.partition("?")[0]
         if path == "/token":
-            return self.answer(200, json.dumps({"token": TOKEN}).encode())
+            return self.answer(200, json.dumps(self.server.tokens).encode())
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             challenge = f'Bearer realm="{self.server.realm}",service="registry",scope="whatever"'
             return self.answer(401, b"{}", **{"WWW-Authenticate": challenge})
@@ -131,6 +132,7 @@ def test_each_image_gets_the_digest_that_its_registry_has_now(registry: Registry
         ("not there", "HTTP Error 404"),
         ("a page", "what came is not a manifest"),
         ("a token from elsewhere", "is not HTTPS"),
+        ("no token", "the registry gave no token"),
         ("nobody answers", "Connection refused"),
     ],
 )
@@ -145,6 +147,8 @@ def test_no_digest_is_made_up_and_nothing_is_half_pinned(
         registry.manifests.popitem()
     elif case == "a page":
         registry.manifests = dict.fromkeys(registry.manifests, b'{"sign": "in"}')
+    elif case == "no token":
+        registry.tokens = {"error": "denied"}
     elif case == "a token from elsewhere":
         registry.realm = "file:///etc/passwd"
     else:

@@ -76,3 +76,20 @@ def test_a_command_and_the_web_server_make_a_database_that_is_theirs_alone(
     environment = kept | REQUIRED | {"DATABASE_URL": f"sqlite:///{path}"}
     subprocess.run([sys.executable, *program], cwd=repository, env=environment, check=True, umask=0o022)
     assert {mode_of(file) for file in tmp_path.glob(f"{path.name}*")} == {0o600}
+
+
+@in_one_world(("where", "status"), [("file", 0), ("environment", 1)])
+def test_the_web_servers_settings_are_tried_where_it_reads_them(tmp_path: Path, where: str, status: int) -> None:
+    """gunicorn takes them from its environment alone; they were tried in `.env`, and not obeyed there."""
+    env = tmp_path / "env"
+    env.write_text("WEB_CONCURRENCY=0\n" if where == "file" else "", encoding="utf-8")
+    more = {"WEB_CONCURRENCY": "0"} if where == "environment" else {}
+    run = subprocess.run(
+        [sys.executable, "-c", "from bankproject import starting; starting.try_settings()"],
+        env={"PATH": os.environ["PATH"]} | REQUIRED | {"ENV_FILE": str(env)} | more,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == status, run.stderr
+    assert run.stderr.startswith("WEB_CONCURRENCY" if status else "")

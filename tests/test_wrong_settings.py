@@ -7,6 +7,7 @@ programs end.
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -231,9 +232,10 @@ def test_a_line_of_the_file_that_sets_nothing_is_named_by_its_number(tmp_path: P
     path = tmp_path / "env"
     path.write_text(f"# keys\nexport BANK_NAME=Birch\n\nFIELD_KEYS = k1:{KEY}\n", encoding="utf-8")
     line = refusal(ENV_FILE=str(path))
-    assert line == f"ENV_FILE: line 4 of {path} must be NAME=value, without a blank."
+    assert line == f"ENV_FILE: line 4 of {path} must be NAME=value, without blanks around the name and the =."
     path.write_bytes(b"BANK_NAME=\xff\n")
-    assert refusal(ENV_FILE=str(path)) == "ENV_FILE must be the path of a file of lines NAME=value."
+    assert refusal(ENV_FILE=str(path)) == f"ENV_FILE: {path} must be a text in UTF-8."
+    assert refusal(ENV_FILE=NOWHERE) == f"ENV_FILE: {NOWHERE} can't be read: No such file or directory."
     path.write_bytes(b"BANK_NAME=A\0B\n")
     assert refusal(ENV_FILE=str(path)).startswith("ENV_FILE: line 1 of ")
 
@@ -260,6 +262,52 @@ def test_every_secret_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert line == "ADMIN_KEY_FILE must be the path of a text file that can be read."
     (tmp_path / "short").write_text("hunter2", encoding="utf-8")
     assert refusal(ADMIN_KEY_FILE=str(tmp_path / "short")) == "ADMIN_KEY must be empty or have at least 16 characters."
+
+
+@in_one_world(
+    ("of_the_process", "in_the_file"), [("DATABASE_URL", "DATABASE_URL_FILE"), ("DATABASE_URL_FILE", "DATABASE_URL")]
+)
+def test_a_value_before_a_command_wins_over_the_file_of_settings(
+    tmp_path: Path, of_the_process: str, in_the_file: str
+) -> None:
+    """As in docs/deployment.md, `DATABASE_URL=… manage.py migrate`; it was refused, since both were set."""
+    values = {}
+    for name, login in ((of_the_process, "bank_migrate"), (in_the_file, "bank_app")):
+        address = f"postgres://{login}@localhost/bank"
+        path = tmp_path / login
+        path.write_text(address, encoding="utf-8")
+        values[name] = str(path) if name.endswith("_FILE") else address
+    env = tmp_path / "env"
+    env.write_text(f"{in_the_file}={values[in_the_file]}\n", encoding="utf-8")
+    given = REQUIRED | {"ENV_FILE": str(env), of_the_process: values[of_the_process]}
+    with mock.patch.dict(os.environ, given, clear=True):
+        assert run_settings()["DATABASES"]["default"]["USER"] == "bank_migrate"
+        # A child of this process starts with what is left, and reads the file once more.
+        assert run_settings()["DATABASES"]["default"]["USER"] == "bank_migrate"
+    env.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    assert "are both set" in refusal(ENV_FILE=str(env))
+
+
+# --- The web server's certificate ---------------------------------------------------------------------------------
+
+
+def test_a_certificate_that_could_not_be_served_is_refused_at_the_start(tmp_path: Path, repository: Path) -> None:
+    """The web server started, and every handshake failed."""
+    for each in ("ours", "other"):
+        make = [str(repository / "deploy/firewall/make_certificate"), str(tmp_path / each), "localhost"]
+        subprocess.run(make, check=True, capture_output=True)
+    certificate, key = (str(tmp_path / "ours" / name) for name in ("certificate.pem", "key.pem"))
+    no_pem = str(tmp_path / "text")
+    Path(no_pem).write_text("hunter2", encoding="utf-8")
+    told = "WEB_CERTIFICATE and WEB_CERTIFICATE_KEY must be a certificate and its key in PEM, without a password."
+    for wrong_key in ("", no_pem, str(tmp_path / "other" / "key.pem")):
+        assert refusal(read_settings, WEB_CERTIFICATE=certificate, WEB_CERTIFICATE_KEY=wrong_key) == told
+    assert refusal(read_settings, WEB_CERTIFICATE=no_pem, WEB_CERTIFICATE_KEY=key) == told
+    alone = refusal(read_settings, WEB_CERTIFICATE_KEY=key)
+    assert alone == "WEB_CERTIFICATE_KEY needs WEB_CERTIFICATE; set both or none."
+    both = {"WEB_CERTIFICATE": certificate, "WEB_CERTIFICATE_KEY": key}
+    with mock.patch.dict(os.environ, both):
+        assert read_settings().keys() > both.keys()
 
 
 # --- A demo in public ---------------------------------------------------------------------------------------------

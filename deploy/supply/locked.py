@@ -58,7 +58,7 @@ class Bundled:
         """Return what the file says.
 
         Raises:
-            LookupError: it says it no longer.
+            LookupError: the file no longer names its version.
         """
         text = Path(str(distribution(self.package).locate_file(self.file))).read_text(encoding="utf-8")
         found = re.search(self.version_in_file, text)

@@ -103,8 +103,11 @@ def _manifest(image: Image) -> tuple[bytes, str]:
         error.close()
     asked = {"service": challenge.get("service", ""), "scope": f"repository:{image.repository}:pull"}
     answer, _ = _fetch(f"{challenge.get('realm', '')}?{urllib.parse.urlencode(asked)}", {})
-    token = json.loads(answer)
-    return _fetch(image.address, headers | {"Authorization": f"Bearer {token.get('token') or token['access_token']}"})
+    answered = json.loads(answer)
+    token = answered.get("token") or answered.get("access_token") if isinstance(answered, dict) else ""
+    if not isinstance(token, str) or not token:
+        raise NoDigest("the registry gave no token")
+    return _fetch(image.address, headers | {"Authorization": f"Bearer {token}"})
 
 
 def _fetch(address: str, headers: dict[str, str]) -> tuple[bytes, str]:

@@ -46,7 +46,10 @@ def test_the_image_has_no_demo_starts_without_it_and_refuses_to_be_one(tmp_path:
     assert {"seed_demo", "demo_code"} & set(commands) == set()
     refused = manage(tmp_path, "check", DEMO="1")
     assert refused.returncode == 1
-    assert "DEMO is on, but this installation has no demo. Build the image with DEMO=1." in refused.stderr
+    assert refused.stderr == (
+        "DEMO is on, but this installation has no demo. Build the image with --build-arg WITH_DEMO=1, or by compose"
+        " with DEMO=1 in .env.\n"
+    )
 
 
 @pytest.mark.parametrize(("given", "has_one"), [("1", True), ("0", False), ("true", False)])

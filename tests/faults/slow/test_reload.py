@@ -22,8 +22,8 @@ SECONDS_AT_WORK = 2
 class Served:
     """gunicorn with the bank's configuration, and an application that does nothing."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int) -> None:
-        self.process, self.port = process, port
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, settings: Path) -> None:
+        self.process, self.port, self.settings = process, port, settings
 
     def ask(self, path: str = "/") -> int:
         """Return the process that answered."""
@@ -48,15 +48,26 @@ class Served:
 def served(repository: Path, tmp_path: Path) -> Iterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = os.environ | {"WEB_BIND": f"127.0.0.1:{port}", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
+    settings = tmp_path / "env"
+    settings.touch()
+    environment = os.environ | {
+        "WEB_BIND": f"127.0.0.1:{port}",
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
+        "ENV_FILE": str(settings),
+    }
     command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "tests.faults.slow.sleepy"]
     process = subprocess.Popen(command, cwd=repository, env=environment)
     try:
         wait_until(lambda: is_listening(port) and process.poll() is None)
-        yield Served(process, port)
+        yield Served(process, port, settings)
     finally:
         process.terminate()
         assert process.wait(timeout=60) == 0
+
+
+def who_answers(served: Served) -> set[int]:
+    with ThreadPoolExecutor(2) as clients:
+        return set(clients.map(served.ask, ["/1", "/1"]))
 
 
 def is_listening(port: int) -> bool:
@@ -75,6 +86,31 @@ def test_a_reload_finishes_what_is_at_work_and_replaces_every_worker(served: Ser
         served.reload()
         answered = [one.result() for one in asked]
     assert old.intersection(answered), "what was at work was finished"
+    wait_until(lambda: len(served.workers()) == 2 and served.workers().isdisjoint(old))
+    assert served.ask() in served.workers()
+
+
+def test_a_reload_with_a_wrong_setting_changes_nothing_and_the_next_one_counts(
+    served: Served, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The whole server ended, and its workers a little later."""
+    wait_until(lambda: len(who_answers(served)) == 2)  # a worker that still starts would read the wrong one
+    old = served.workers()
+    served.settings.write_text("SESSION_IDLE_SECONDS=5m\n", encoding="utf-8")
+    served.reload()
+    said = ""
+
+    def is_refused() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "nothing was reloaded" in said
+
+    wait_until(is_refused)
+    assert "SESSION_IDLE_SECONDS must be a whole number from 1 to 86400.\n" in said
+    assert served.ask() in old
+    assert served.workers() == old
+    served.settings.write_text("SESSION_IDLE_SECONDS=300\n", encoding="utf-8")
+    served.reload()
     wait_until(lambda: len(served.workers()) == 2 and served.workers().isdisjoint(old))
     assert served.ask() in served.workers()
 

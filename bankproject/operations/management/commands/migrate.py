@@ -17,4 +17,7 @@ class Command(migrate.Command):
             return super().execute(*args, **options)
 
     def _say_that_it_waits(self) -> None:
-        self.stderr.write("Another migrate is at work on this database. This one waits until it has ended.")
+        self.stderr.write(
+            "Another migrate is at work on this database. This one waits until it has ended. If none is at work, a"
+            " pooler in between has kept its lock: migrate past it."
+        )
