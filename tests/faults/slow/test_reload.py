@@ -91,7 +91,8 @@ def test_a_reload_finishes_what_is_at_work_and_replaces_every_worker(served: Ser
 
 
 def test_a_reload_with_a_wrong_setting_changes_nothing_and_the_next_one_counts(
-    served: Served, capfd: pytest.CaptureFixture[str]
+    capfd: pytest.CaptureFixture[str],  # before the server, which writes to what it finds
+    served: Served,
 ) -> None:
     """The whole server ended, and its workers a little later."""
     wait_until(lambda: len(who_answers(served)) == 2)  # a worker that still starts would read the wrong one
