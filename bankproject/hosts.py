@@ -74,9 +74,9 @@ def refuse_public_demo(site_url: str, allowed_hosts: Iterable[str], demo_hosts: 
         ImproperlyConfigured: names the setting and the host.
     """
     names = [("SITE_URL", urlsplit(site_url).hostname or ""), *(("ALLOWED_HOSTS", each) for each in allowed_hosts)]
-    accepted = {each.lower().strip("[]") for each in demo_hosts}
+    accepted = {_bare(each) for each in demo_hosts}
     for setting, name in names:
-        if not is_own(name) and name.lower().strip("[]") not in accepted:
+        if not is_own(name) and _bare(name) not in accepted:
             raise ImproperlyConfigured(
                 f"DEMO shows codes and mails to anyone, and {setting} has {name}, which is not only of this machine:"
                 " turn DEMO off, or name that host in DEMO_HOSTS."
@@ -85,7 +85,7 @@ def refuse_public_demo(site_url: str, allowed_hosts: Iterable[str], demo_hosts: 
 
 def is_own(name: str) -> bool:
     """Return whether a host, as in ALLOWED_HOSTS, leads to this machine alone: loopback, `.localhost` and `.test`."""
-    bare = name.strip("[]").lower().removesuffix(".")
+    bare = _bare(name)
     address = _address(bare)
     return address.is_loopback if address else f".{bare.removeprefix('.')}".endswith(_OWN_SUFFIXES)
 
@@ -94,6 +94,11 @@ def is_loopback(name: str) -> bool:
     """Return whether a connection to this host stays on this machine."""
     address = _address(name.strip("[]"))
     return address.is_loopback if address else name.lower() == "localhost"
+
+
+def _bare(name: str) -> str:
+    """Return the name as it is compared: without an IPv6 address's brackets and the dot that ends a whole name."""
+    return name.strip("[]").lower().removesuffix(".")
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -352,6 +352,7 @@ def test_a_demo_does_not_start_under_a_name_that_others_reach(environment: dict[
         {"SITE_URL": "https://[::1]:8443"},
         {"SITE_URL": "https://Bank.Example", "ALLOWED_HOSTS": "bank.example", "DEMO_HOSTS": "bank.example"},
         {"SITE_URL": "http://[2001:db8::1]", "ALLOWED_HOSTS": "[2001:db8::1]", "DEMO_HOSTS": "[2001:db8::1]"},
+        {"SITE_URL": "https://bank.example", "DEMO_HOSTS": "bank.example."},
         {"ALLOWED_HOSTS": "*", "DEMO_HOSTS": "*"},
     ],
 )
