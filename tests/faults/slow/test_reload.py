@@ -22,8 +22,8 @@ SECONDS_AT_WORK = 2
 class Served:
     """gunicorn with the bank's configuration, and an application that does nothing."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", port: int, settings: Path) -> None:
-        self.process, self.port, self.settings = process, port, settings
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, settings: Path, said: Path) -> None:
+        self.process, self.port, self.settings, self.said = process, port, settings, said
 
     def ask(self, path: str = "/") -> int:
         """Return the process that answered."""
@@ -56,10 +56,12 @@ def served(repository: Path, tmp_path: Path) -> Iterator[Served]:
         "ENV_FILE": str(settings),
     }
     command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "tests.faults.slow.sleepy"]
-    process = subprocess.Popen(command, cwd=repository, env=environment)
+    said = tmp_path / "said"
+    with said.open("w") as errors:
+        process = subprocess.Popen(command, cwd=repository, env=environment, stderr=errors)
     try:
         wait_until(lambda: is_listening(port) and process.poll() is None)
-        yield Served(process, port, settings)
+        yield Served(process, port, settings, said)
     finally:
         process.terminate()
         assert process.wait(timeout=60) == 0
@@ -91,7 +93,6 @@ def test_a_reload_finishes_what_is_at_work_and_replaces_every_worker(served: Ser
 
 
 def test_a_reload_with_a_wrong_setting_changes_nothing_and_the_next_one_counts(
-    capfd: pytest.CaptureFixture[str],  # before the server, which writes to what it finds
     served: Served,
 ) -> None:
     """The whole server ended, and its workers a little later."""
@@ -99,15 +100,8 @@ def test_a_reload_with_a_wrong_setting_changes_nothing_and_the_next_one_counts(
     old = served.workers()
     served.settings.write_text("SESSION_IDLE_SECONDS=5m\n", encoding="utf-8")
     served.reload()
-    said = ""
-
-    def is_refused() -> bool:
-        nonlocal said
-        said += capfd.readouterr().err
-        return "nothing was reloaded" in said
-
-    wait_until(is_refused)
-    assert "SESSION_IDLE_SECONDS must be a whole number from 1 to 86400.\n" in said
+    wait_until(lambda: "nothing was reloaded" in served.said.read_text())
+    assert "SESSION_IDLE_SECONDS must be a whole number from 1 to 86400.\n" in served.said.read_text()
     assert served.ask() in old
     assert served.workers() == old
     served.settings.write_text("SESSION_IDLE_SECONDS=300\n", encoding="utf-8")
