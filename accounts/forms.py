@@ -176,7 +176,7 @@ class PinForm(FreshCodeForm):
 
 # A phone number that can be called: 5 to 15 digits (E.164), not all the same; after a plus comes a country's code,
 # which begins with no 0.
-PHONE = r"(?=(?:[^0-9]*[0-9]){5,15}[^0-9]*$)(?!\+?([0-9])(?:[^0-9]*\1)*[^0-9]*$)(?:\+(?!0))?[0-9][0-9 ()./\-]{4,29}"
+PHONE = r"(?!\+?([0-9])(?:[^0-9]*\1)*[^0-9]*$)(?:\+[1-9]|[0-9])(?:[ ()./\-]{0,3}[0-9]){4,14}[ ()./\-]{0,3}"
 
 
 class AddressField(forms.CharField):

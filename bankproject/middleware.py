@@ -151,8 +151,11 @@ class SecurityHeadersMiddleware(CSPMiddleware):
             response[HEADER] = self._usual
         for name, value in self._always.items():
             response.headers.setdefault(name, value)
-        if self._hsts and request.is_secure() and not hosts.is_own(_host_of(request)):
-            response["Strict-Transport-Security"] = self._hsts
+        if self._hsts and request.is_secure():
+            if hosts.is_own(_host_of(request)):
+                response.headers.pop("Strict-Transport-Security")  # Django's, which knows of no such names
+            else:
+                response["Strict-Transport-Security"] = self._hsts
         # The back button must not show a balance.
         if not response.has_header("Cache-Control"):
             response["Cache-Control"], response["Expires"] = _NEVER_CACHED

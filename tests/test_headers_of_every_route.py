@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.http import HttpResponse
+from django.middleware.security import SecurityMiddleware
 from django.test import Client
 from django.urls import path
 
@@ -222,8 +223,11 @@ def test_hsts_says_what_the_settings_ask_for(
 def test_of_a_local_name_browsers_are_told_nothing(host: str, rf: Any, settings: Any) -> None:
     """They would ask nothing there by plain HTTP for a year."""
     settings.SECURE_HSTS_SECONDS = 600
-    answer: Any = SecurityHeadersMiddleware(lambda request: HttpResponse())(rf.get("/", secure=True, HTTP_HOST=host))
+    django = SecurityMiddleware(lambda request: HttpResponse())
+    answer: Any = SecurityHeadersMiddleware(django)(rf.get("/", secure=True, HTTP_HOST=host))
     assert "Strict-Transport-Security" not in answer.headers
+    answer = SecurityHeadersMiddleware(django)(rf.get("/", secure=True, HTTP_HOST="bank.example"))
+    assert answer.headers["Strict-Transport-Security"] == "max-age=600"
 
 
 # --- What other sites may have a browser fetch ----------------------------------------------------------------

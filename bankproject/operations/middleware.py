@@ -31,7 +31,10 @@ _seconds = Histogram(
     ["route"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-_left_out = Counter("bank_log_lines_left_out", "Lines about refused requests that were beyond the bound of the log")
+# Its label keeps it without a file until it counts: a command may know a folder that the web server has yet to make.
+_left_out = Counter(
+    "bank_log_lines_left_out", "Lines about refused requests that were beyond the bound of the log", ["status"]
+)
 
 # Anybody can be refused as often as they like, so lines of 4xx are bounded in each worker: for an address and hour, and
 # in all. Those of 5xx are about our faults, and never left out.
@@ -75,7 +78,7 @@ def _note(request: HttpRequest, status: int, seconds: float) -> None:
     times.inc()
     durations.observe(seconds)
     if logger.isEnabledFor(logging.INFO):
-        more = _about_refusal(request) if _is_refusal(status) else ""
+        more = _about_refusal(request, status) if _is_refusal(status) else ""
         if more is not None:
             _write(route, method, status, round(seconds * 1000, 1), more)
 
@@ -84,11 +87,11 @@ def _is_refusal(status: int) -> bool:
     return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _about_refusal(request: HttpRequest) -> str | None:
+def _about_refusal(request: HttpRequest, status: int) -> str | None:
     """Return what the line of a refused request says besides; None if no more lines are written."""
     room = LINES_OF_REFUSALS.take(network_of(current().ip))
     if room is Room.NONE:
-        _left_out.inc()
+        _left_out.labels(status).inc()
         return None
     complaint = vars(request).get(COMPLAINT)
     told = f"; {complaint}" if complaint else ""
