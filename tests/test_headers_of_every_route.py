@@ -223,7 +223,7 @@ def test_hsts_says_what_the_settings_ask_for(
 def test_of_a_local_name_browsers_are_told_nothing(host: str, rf: Any, settings: Any) -> None:
     """They would ask nothing there by plain HTTP for a year."""
     settings.SECURE_HSTS_SECONDS = 600
-    django = SecurityMiddleware(lambda request: HttpResponse())
+    django: Any = SecurityMiddleware(lambda request: HttpResponse())
     answer: Any = SecurityHeadersMiddleware(django)(rf.get("/", secure=True, HTTP_HOST=host))
     assert "Strict-Transport-Security" not in answer.headers
     answer = SecurityHeadersMiddleware(django)(rf.get("/", secure=True, HTTP_HOST="bank.example"))
