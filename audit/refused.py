@@ -29,8 +29,10 @@ _OF_STRANGERS = frozenset({"csrf", CURSOR_FORGED, "forbidden", "foreign_challeng
 
 EACH = Limit(times=20, window_seconds=3600)
 STRANGERS = Limit(times=100, window_seconds=600)
-# Asked first, and costs no statement: beyond it nobody makes the database work by being refused.
-_room = HourlyBound(each=EACH.times, in_all=5000)
+# Asked first, and cost no statement: beyond them nobody makes the database work by being refused. Strangers, who can
+# come from any number of networks, take no place of a person.
+_PEOPLE = HourlyBound(each=EACH.times, in_all=5000)
+_ANYBODY = HourlyBound(each=EACH.times, in_all=5000)
 
 
 def note(request: HttpRequest, error: Exception) -> None:
@@ -67,7 +69,7 @@ def record_refused(*, actor: Any, reason: str, route: str, method: str) -> None:
 
 def _take(whose: str, *, is_stranger: bool) -> Room:
     """Take a place, here and over all processes."""
-    if _room.take(whose) is Room.NONE:
+    if (_ANYBODY if is_stranger else _PEOPLE).take(whose) is Room.NONE:
         return Room.NONE
     places = [Place(whose, EACH), Place("refused:strangers", STRANGERS)]
     try:

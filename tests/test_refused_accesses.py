@@ -194,6 +194,16 @@ def test_strangers_from_everywhere_are_bounded_together_and_leave_no_row_beyond(
     assert RateWindow.objects.filter(key__startswith="refused:").count() == 31
 
 
+def test_strangers_take_no_place_of_a_person(alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever has many networks could hide what somebody who is signed in is refused."""
+    for bound in (refused._PEOPLE, refused._ANYBODY):
+        monkeypatch.setattr(bound, "in_all", 50)
+    for number in range(100):
+        forged(1, REMOTE_ADDR=f"2001:db8:0:{number:x}::1")
+    browser_of(alice).get("/admin/")
+    assert [one.actor_id for one in entries()].count(alice.pk) == 1
+
+
 def test_beyond_the_bound_no_statement_runs() -> None:
     forged(20)
     with CaptureQueriesContext(connection) as statements:
