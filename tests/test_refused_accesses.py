@@ -195,7 +195,7 @@ def test_strangers_from_everywhere_are_bounded_together_and_leave_no_row_beyond(
 
 
 def test_strangers_take_no_place_of_a_person(alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else whoever has many networks could hide what somebody who is signed in is refused."""
+    """Otherwise an attacker with many networks could hide what a signed-in person is refused."""
     for bound in (refused._PEOPLE, refused._ANYBODY):
         monkeypatch.setattr(bound, "in_all", 50)
     for number in range(100):
