@@ -22,7 +22,7 @@ ROOT = SETTINGS.parent.parent
 DOCUMENT = ROOT / "docs" / "settings.md"
 # From here on the variables are other programs'.
 END = "\n## Variables of other programs\n"
-ROW = re.compile(r"^`([A-Z][A-Z0-9_]+)` \|(.*)$", re.MULTILINE)
+ROW = re.compile(r"^`([A-Z][A-Z0-9_]+)`\|(.*)$", re.MULTILINE)
 
 # Where a default differs.
 ENVIRONMENTS = {"": {}, "demo": {"DEMO": "1"}, "debug": {"DEBUG": "1"}}
@@ -98,7 +98,7 @@ def written(document: str) -> str:
         name, cells = match[1], match[2].split("|")
         if name not in known:
             return match[0]
-        return f"`{name}` | {known[name]} | {cells[-1].strip()}"
+        return f"`{name}`|{known[name]}|{cells[-1].strip()}"
 
     own, end, others = document.partition(END)
     return ROW.sub(filled, own) + end + others

@@ -22,18 +22,18 @@ def test_every_setting_has_its_row_as_in_the_code(document: str) -> None:
 
 
 def test_what_differs_is_named_and_put_right(document: str) -> None:
-    row = "`HOLD_EXPIRES_DAYS` | 1–365 (`14`) |"
+    row = "`HOLD_EXPIRES_DAYS`|1–365 (`14`)|"
     assert row in document
-    wrong = document.replace(row, "`HOLD_EXPIRES_DAYS` | number (`15`) |")
+    wrong = document.replace(row, "`HOLD_EXPIRES_DAYS`|number (`15`)|")
     (fault,) = faults(wrong)
     assert fault.startswith("HOLD_EXPIRES_DAYS: number (`15`), and the code has 1–365 (`14`);")
     assert written(wrong) == written(document) == document
 
 
 def test_a_row_that_is_missing_too_many_empty_or_there_twice_is_named(document: str) -> None:
-    (line,) = re.findall(r"^`BANK_NAME` .*\n", document, re.MULTILINE)
+    (line,) = re.findall(r"^`BANK_NAME`\|.*\n", document, re.MULTILINE)
     assert faults(document.replace(line, "")) == ["BANK_NAME: no row; add one that says what it is for"]
-    assert faults(document.replace(line, line + "`BANK_COLOUR` | text (none) | walls\n")) == [
+    assert faults(document.replace(line, line + "`BANK_COLOUR`|text (none)|walls\n")) == [
         "BANK_COLOUR: a row, and no such setting"
     ]
     empty = line.rsplit("|", 1)[0] + "|\n"
