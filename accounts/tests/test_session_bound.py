@@ -101,7 +101,10 @@ def test_fewer_allowed_than_there_are_ends_them_at_the_next_sign_in(alice: Any, 
 
 def test_the_profile_says_how_many(alice: Any) -> None:
     page = in_a_browser(alice).get("/profile/").content.decode()
-    assert "You can be signed in 3 times at once. After that, each sign-in ends the session you haven’t used for longest." in page
+    assert (
+        "You can be signed in 3 times at once. After that, each sign-in ends the session you haven’t used for longest."
+        in page
+    )
 
 
 def test_a_row_that_is_made_otherwise_counts_too(alice: Any) -> None:
