@@ -39,6 +39,7 @@ def served(folder: Path, command: list[str], **changes: str) -> Iterator[tuple[i
     migrated_database.lay(folder / "bank.sqlite3")
     environment = environment_of(folder, f"http://127.0.0.1:{port}") | {"LOG_LEVEL": "INFO"} | changes
     environment["WEB_BIND"] = f"127.0.0.1:{port}"
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True)
     with log.open("w") as said:
         command = [sys.executable, *(part.replace("PORT", str(port)) for part in command)]
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
