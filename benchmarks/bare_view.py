@@ -7,6 +7,7 @@ names.
 import json
 import os
 from functools import cache
+from logging import Formatter
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -14,7 +15,11 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from hand_sql import HandSql, Payment, Request, over
 
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"], MIDDLEWARE=[], LOGGING_CONFIG=None)
+# The web server's configuration writes its own lines in the bank's format.
+_LOGGING = {"formatters": {"bank": {"()": Formatter}}}
+settings.configure(
+    ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"], MIDDLEWARE=[], LOGGING_CONFIG=None, LOGGING=_LOGGING
+)
 
 
 @cache
