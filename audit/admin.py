@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from audit.exporting import ExportingAdmin
-from audit.list_filters import ActionFilter, ActorFilter, ConcernsFilter
+from audit.lists.exporting import ExportingAdmin
+from audit.lists.filters import ActionFilter, ActorFilter, ConcernsFilter
 from audit.models import AuditBlock, AuditEntry
 from foundation.admin.filters import TypedFilter
 from foundation.admin.read_only import ReadOnlyAdmin

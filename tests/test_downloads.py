@@ -119,7 +119,7 @@ def test_a_stranger_takes_no_place_of_anybody(files: Files, alice: Any, charlie:
 
 
 def test_whatever_records_a_download_counts_it() -> None:
-    """A new way for files to leave calls `audit.downloads.count_download` before it makes one."""
+    """A new way for files to leave calls `audit.lists.downloads.count_download` before it makes one."""
     forgot = []
     for path in ROOT.glob("*/**/*.py"):
         if "tests" in path.parts or path.relative_to(ROOT).parts[0].startswith("."):

@@ -9,8 +9,8 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import AccountKind, BankAccount, User
-from audit import exporting
 from audit.actions import Action
+from audit.lists import exporting
 from audit.models import AuditEntry
 from audit.services import record
 from tests.admin_lists import url

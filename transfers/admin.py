@@ -18,7 +18,7 @@ from accounts.roles import may
 from accounts.staff.acts import ActingAdmin, offer
 from accounts.staff.list_filters import AmountFilter
 from accounts.staff.pending_acts import in_words
-from audit.exporting import ExportingAdmin
+from audit.lists.exporting import ExportingAdmin
 from foundation.admin.read_only import MoneyAdmin
 from foundation.admin.table import moment_text
 from foundation.money import format_money

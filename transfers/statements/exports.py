@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import BankAccount, User
 from accounts.roles import require
 from audit.actions import Action
-from audit.downloads import count_download
+from audit.lists.downloads import count_download
 from audit.services import record
 from transfers import history
 from transfers.history import Statement

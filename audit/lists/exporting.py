@@ -16,7 +16,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET
 
 from audit.actions import Action
-from audit.downloads import count_download
+from audit.lists.downloads import count_download
 from audit.services import record
 from foundation.admin.read_only import ReadOnlyAdmin
 from foundation.csv_table import csv_pieces

@@ -1,0 +1,1 @@
+"""Lists of staff: their filters, and the files that people download."""
