@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.asvs import REQUIREMENTS
+from tests.syntax import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("accounts", "audit", "bankproject", "foundation", "support", "tests", "transfers")
@@ -30,7 +31,7 @@ def marks_in(source: str, file: str) -> Iterator[tuple[Marked, str]]:
     Raises:
         ValueError: `proves` is called elsewhere than above a test, or without literal numbers of ASVS 5.0.0.
     """
-    tree = ast.parse(source)
+    tree = parsed(source)
     calls = {node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "proves"}
     for test in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         for mark in calls.intersection(test.decorator_list if test.name.startswith("test_") else []):

@@ -16,6 +16,7 @@ import pytest
 
 from tests.asvs import proves
 from tests.marks import ROOT
+from tests.syntax import parsed
 from tests.tables import in_one_world
 
 APPS = ("accounts", "audit", "bankproject", "foundation", "support", "transfers")
@@ -30,7 +31,7 @@ MAIL = "foundation/delivery.py"
 def sources() -> dict[str, ast.Module]:
     """Return the code of every app by its path, without its tests."""
     paths = (path for app in APPS for path in sorted((ROOT / app).rglob("*.py")) if "tests" not in path.parts)
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {str(path.relative_to(ROOT)): parsed(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def calls(tree: ast.Module) -> Iterator[ast.Call]:

@@ -15,6 +15,7 @@ from django.db.migrations.state import ProjectState
 
 from tests.asvs import proves
 from tests.plugin import MARKS_OF_FOLDERS
+from tests.syntax import parsed
 from tests.tables import in_one_world
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +56,7 @@ def markup(path: Path) -> str:
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    return ast.parse(text_of(path))
+    return parsed(text_of(path))
 
 
 def text_of(path: Path) -> str:

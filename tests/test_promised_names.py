@@ -19,6 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from bankproject.api import api
 from foundation.refusals import Refusal
 from tests.setting_names import variables_read_by_settings
+from tests.syntax import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMISED: dict[str, list[str]] = json.loads(Path(__file__).with_name("promised_names.json").read_text(encoding="utf-8"))
@@ -99,7 +100,7 @@ def calls(paths: Iterable[Path], names: set[str]) -> Iterator[ast.Call]:
 
 @cache
 def all_calls(path: Path) -> list[ast.Call]:
-    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return [node for node in ast.walk(parsed(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
 
 
 def constant(value: ast.expr | None) -> str:

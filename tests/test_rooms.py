@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from tests.syntax import parsed
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up: each imports itself and the floors before it.
@@ -36,7 +38,7 @@ def imports() -> dict[str, set[str]]:
 
 def _imported(path: Path) -> Iterator[str]:
     known = modules()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
