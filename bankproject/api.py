@@ -85,7 +85,8 @@ class BankApi(NinjaAPI):
         for pattern in urls:
             # Routes have their own authentication; the pages' would send programs to a sign-in page.
             pattern.callback.login_required = False
-            # No cookie counts here, and a form's token would be asked for where there is no such method.
+            # The API reads no cookie, so a browser proves nothing and there is nothing to forge. Asked for a form's
+            # token, a program that uses a wrong method would get 403 in place of 405.
             pattern.callback.csrf_exempt = True
         return _by_first_part(urls)
 

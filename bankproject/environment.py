@@ -122,8 +122,7 @@ class BankEnv:
 
     def sender(self, name: str, default: str) -> str:
         """Read whom mails come from."""
-        told = "an e-mail address, or Name <address@host>"
-        told += "; a name with a comma in double quotes"
+        told = "an e-mail address, or Name <address@host>; a name with a comma in double quotes"
         return self._read(name, default, _sender, "text", told)
 
     def contact(self, name: str) -> str:
@@ -328,9 +327,7 @@ def _time_zone(text: str) -> str:
         raise ValueError
     try:
         ZoneInfo(text)
-    except OSError as error:  # not found, or a folder of zones
-        raise ValueError from error
-    except KeyError as error:
+    except (OSError, KeyError) as error:  # a folder of zones, or not found
         raise ValueError from error
     return text
 

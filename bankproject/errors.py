@@ -23,12 +23,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     forgery by hand. A person who has signed in meanwhile, in another tab, is sent home from a form for visitors, and is
     offered no form that was shown to somebody else.
     """
-    refused.note_reason(request, "csrf")
     own_origin = f"{request.scheme}://{request.get_host()}"
     ours = request.META.get("HTTP_ORIGIN") == own_origin
     view = request.resolver_match.func if request.resolver_match else None
     if ours and getattr(view, "is_for_visitors", False) and pages.is_signed_in(request):
         return redirect("home")
+    refused.note_reason(request, "csrf")
     # Not even into hidden fields of the person's own form.
     can_resend = ours and set(settings.SECRET_FIELDS).isdisjoint(request.POST) and not pages.is_of_another(request)
     fields = [

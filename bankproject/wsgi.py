@@ -12,7 +12,7 @@ application = get_wsgi_application()
 
 from django.db.backends.signals import connection_created  # noqa: E402 - the settings are read from here on
 
-from bankproject import databases  # noqa: E402
+from bankproject import databases  # noqa: E402 - it imports Django's drivers
 from foundation import currency_record  # noqa: E402 - models can be imported from here on
 from foundation.keys import records as key_records  # noqa: E402 - it imports models
 

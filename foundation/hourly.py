@@ -10,6 +10,8 @@ from threading import Lock
 
 from django.utils import timezone
 
+from foundation.limiter.window import TooOften
+
 _SECONDS = 3600
 
 
@@ -44,9 +46,14 @@ class HourlyBound:
             self._in_all += 1
             return Room.LAST if taken + 1 == self.each or self._in_all == self.in_all else Room.ENOUGH
 
-    def seconds_left(self) -> int:
-        """Return in how many whole seconds the next hour begins."""
-        return _SECONDS - int(timezone.now().timestamp()) % _SECONDS
+    def require(self, key: str = "") -> None:
+        """Take one place.
+
+        Raises:
+            TooOften: there is none until the next hour.
+        """
+        if self.take(key) is Room.NONE:
+            raise TooOften(_SECONDS - int(timezone.now().timestamp()) % _SECONDS)
 
     def forget(self) -> None:
         """Forget what was taken."""

@@ -19,12 +19,11 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.limiter import limiter
-from foundation.mail_links import LinkInvalid
+from foundation.mail_links import NO_ROW, LinkInvalid
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
 _REQUESTS_OF_ONE_USER = limiter.Limit(times=5, window_seconds=3600)
-_NO_ROW = 0  # no row has this key
 
 
 class SameEmail(Refusal):
@@ -70,7 +69,7 @@ def _request(actor: User, email: str) -> None:
     token = change.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
     taken = user_by_email(email) is not None
     # Earlier links are worthless now. For a taken address the same statements run, and keep no row (ASVS V6.3.8).
-    EmailChange.objects.filter(user=actor).exclude(pk=_NO_ROW if taken else change.pk).delete()
+    EmailChange.objects.filter(user=actor).exclude(pk=NO_ROW if taken else change.pk).delete()
     if taken:
         outbox.tell("email_change_taken", email=email)
     else:

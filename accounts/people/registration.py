@@ -15,21 +15,22 @@ from accounts.people.names import check_name
 from accounts.roles import Role
 from accounts.sign_in import guesses
 from accounts.sign_in.emails import user_by_email
-from accounts.sign_in.mail_bounds import AnsweredInAnHour, places_of_mail
+from accounts.sign_in.mail_bounds import places_of_mail
 from accounts.sign_in.passwords.hashing import make_hash, matches
 from accounts.sign_in.passwords.rules import check_new_password
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.compiled import Insert, Select
+from foundation.hourly import HourlyBound
 from foundation.limiter import limiter
-from foundation.mail_links import LinkInvalid
+from foundation.mail_links import NO_ROW, LinkInvalid
 from foundation.refusals import Refusal
 from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
-_REGISTRATIONS = AnsweredInAnHour(1000)
-_NO_ROW = 0  # no row has this key
+# From all networks together, in one process and hour.
+_REGISTRATIONS = HourlyBound(each=1000, in_all=1000)
 _insert_user = Insert(User)
 _insert_role = Insert(User.groups.through, ["user", "group"])
 _groups: Select[Group] = Select(lambda name: Group.objects.filter(name=name), Group._meta.get_field("name"))
@@ -62,7 +63,7 @@ def register(
     check_name(first_name, last_name)
     check_new_password(password, User(first_name=first_name, last_name=last_name, email=email))
     limiter.take(f"register:{network_of(ip)}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
-    _REGISTRATIONS.take()
+    _REGISTRATIONS.require()
     password_hash = make_hash(password)
     try:
         limiter.take_all(places_of_mail("register", email))
@@ -92,7 +93,7 @@ def _register(*, first_name: str, last_name: str, email: str, phone: str, addres
     token = registration.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
     taken = user_by_email(email) is not None
     # Earlier links are worthless now. For a taken address the same statements run, and keep no row.
-    Registration.objects.filter(email=email).exclude(pk=_NO_ROW if taken else registration.pk).delete()
+    Registration.objects.filter(email=email).exclude(pk=NO_ROW if taken else registration.pk).delete()
     if taken:
         outbox.tell("registration_taken", email=email)
     else:

@@ -2,9 +2,7 @@
 this session a moment ago, for what staff do with money (R5.8)."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -18,6 +16,7 @@ from accounts.sign_in.signing_in import TryAgainIn, device_for, is_recovery_code
 from accounts.sign_in.two_factor import WrongCode
 from audit.actions import Action
 from audit.services import record
+from foundation.collecting import Collector
 from foundation.keys.encryption import lookup_digest
 from foundation.limiter.window import CLOCKS_DIFFER_SECONDS
 from foundation.refusals import Refusal
@@ -29,19 +28,9 @@ class CodeNeeded(Refusal):
     status = 403
 
 
-_given: ContextVar[list[int] | None] = ContextVar("users_whose_codes_were_given", default=None)
-
-
-@contextmanager
-def noting() -> Iterator[list[int]]:
-    """Collect the users who give a code meanwhile: a session in which that happens goes on under another key
-    (ASVS V7.2.4)."""
-    noted: list[int] = []
-    before = _given.set(noted)
-    try:
-        yield noted
-    finally:
-        _given.reset(before)
+_gave_codes: Collector[int] = Collector("users_who_gave_codes")
+# The users who give a code meanwhile: a session in which that happens goes on under another key (ASVS V7.2.4).
+noting = _gave_codes.collecting
 
 
 def verify_fresh_code(
@@ -83,9 +72,7 @@ def verify_fresh_code(
         guesses.begin_pause(email=person.email, ip=ip)
         record(Action.CODE_REFUSED, actor=actor, subject=person, concerns=customer)
         raise WrongCode
-    noted = _given.get()
-    if noted is not None:
-        noted.append(person.pk)
+    _gave_codes.add(person.pk)
 
 
 def was_given_lately(session: uuid.UUID) -> bool:

@@ -33,7 +33,7 @@ def for_visitors(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
             return view(request, **kwargs)
         return redirect(_safe_next(request) or "home")
 
-    guarded.is_for_visitors = True  # type: ignore[attr-defined]
+    guarded.is_for_visitors = True  # type: ignore[attr-defined] # read by csrf_failure, which has only the view
     return guarded
 
 

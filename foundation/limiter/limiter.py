@@ -5,9 +5,7 @@ A cache's plain counter is faster and wrong: with a limit of 5, sixty parallel r
 LimitsUnavailable while the shared cache, where there is one, does not answer.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +13,7 @@ from typing import Protocol
 from django.conf import settings
 from django.utils import timezone
 
+from foundation.collecting import Collector
 from foundation.limiter.redis import SharedCacheStore, client_for
 from foundation.limiter.rows import RowStore
 from foundation.limiter.window import Limit, LimitsUnavailable, Place, TooOften
@@ -74,25 +73,11 @@ class Taken:
     seconds: int
 
 
-_notes: ContextVar[list[Taken] | None] = ContextVar("taken_places", default=None)
-
-
-@contextmanager
-def noting() -> Iterator[list[Taken]]:
-    """Collect every place that is requested meanwhile, for an answer that tells a program how many it has left."""
-    notes: list[Taken] = []
-    token = _notes.set(notes)
-    try:
-        yield notes
-    finally:
-        _notes.reset(token)
-
-
-def note(taken: Taken) -> None:
-    """Note a requested place, taken here or by code that keeps places in rows of its own."""
-    notes = _notes.get()
-    if notes is not None:
-        notes.append(taken)
+_requested: Collector[Taken] = Collector("requested_places")
+# Every place that is requested meanwhile, for an answer that tells a program how many it has left.
+noting = _requested.collecting
+# Notes a requested place, taken here or by code that keeps places in rows of its own.
+note = _requested.add
 
 
 def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None) -> int:

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import time_machine
 
 from foundation.hourly import HourlyBound, Room, forget_all
+from foundation.limiter.window import TooOften
 
 NOON = datetime(2026, 11, 3, 12, 30, tzinfo=UTC)
 
@@ -18,7 +20,10 @@ def test_each_key_has_its_own_and_all_have_one_together() -> None:
 def test_the_next_hour_begins_anew_and_so_does_a_clock_that_was_set_back() -> None:
     bound = HourlyBound(each=1, in_all=1)
     with time_machine.travel(NOON, tick=False) as clock:
-        assert (bound.take(), bound.take(), bound.seconds_left()) == (Room.LAST, Room.NONE, 1800)
+        assert (bound.take(), bound.take()) == (Room.LAST, Room.NONE)
+        with pytest.raises(TooOften) as refused:
+            bound.require()
+        assert refused.value.retry_after == 1800
         for moment in (NOON + timedelta(minutes=30), NOON - timedelta(hours=3)):
             clock.move_to(moment)
             assert (bound.take(), bound.take()) == (Room.LAST, Room.NONE)

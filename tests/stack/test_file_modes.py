@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -18,6 +17,7 @@ from tests.asvs import proves
 from tests.firewall.conftest import readable_folder, spare_port
 from tests.firewall.visitor import Visitor
 from tests.stack.test_run_https import alive, answers, trusting_anybody
+from tests.waiting import wait_until
 
 # Made for everybody: compiled code, style sheets, and the firewall's own rules and pages, which its workers read as
 # another user.
@@ -52,11 +52,8 @@ def made(target: str, copy: Path, port: int, is_up: Callable[[], object], **envi
         start_new_session=True,
     )
     try:
-        for _ in range(1200):
-            assert process.poll() is None, f"make {target} ended by itself"
-            if is_up():
-                break
-            time.sleep(0.5)
+        wait_until(lambda: process.poll() is not None or is_up(), f"make {target}", seconds=600)
+        assert process.poll() is None, f"make {target} ended by itself"
         yield
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)

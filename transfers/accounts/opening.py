@@ -19,13 +19,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.compiled import Select
-from foundation.idempotency import (
-    IdempotencyConflict,
-    check_key,
-    digest_of_key,
-    id_from_key,
-    token_of,
-)
+from foundation.idempotency import IdempotencyConflict, check_key, digest_of_key, id_from_key, token_of
 from foundation.limiter import limiter
 from foundation.locking import lock
 from foundation.money import to_minor

@@ -11,20 +11,22 @@ from django.db.models import Q
 
 from accounts.models import PasswordReset, User, normalise_email
 from accounts.sign_in.emails import user_by_email
-from accounts.sign_in.mail_bounds import AnsweredInAnHour, places_of_mail
+from accounts.sign_in.mail_bounds import places_of_mail
 from accounts.sign_in.passwords.change import save_new_password
 from accounts.sign_in.passwords.hashing import make_hash
 from accounts.sign_in.passwords.rules import check_new_password
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.hourly import HourlyBound
 from foundation.limiter import limiter
 from foundation.locking import lock
+from foundation.mail_links import NO_ROW
 from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
-_RESETS = AnsweredInAnHour(1000)
-_NO_ROW = 0  # no row has this key
+# From all networks together, in one process and hour.
+_RESETS = HourlyBound(each=1000, in_all=1000)
 
 
 def request_reset(*, email: str, ip: str | None) -> None:
@@ -39,7 +41,7 @@ def request_reset(*, email: str, ip: str | None) -> None:
     """
     email = normalise_email(email)
     limiter.take(f"reset:{network_of(ip)}", limiter.Limit(settings.PASSWORD_RESETS_PER_HOUR, 3600))
-    _RESETS.take()
+    _RESETS.require()
     try:
         limiter.take_all(places_of_mail("reset", email))
     except limiter.TooOften:
@@ -52,7 +54,7 @@ def _request_reset(email: str) -> None:
     user = user_by_email(email)
     whose = user if user is not None and user.can_sign_in else None
     # The later of two requests at once makes the link of the earlier worthless.
-    list(lock(User.objects).filter(pk=whose.pk if whose else _NO_ROW).values_list("pk"))
+    list(lock(User.objects).filter(pk=whose.pk if whose else NO_ROW).values_list("pk"))
     PasswordReset.forget_expired()
     reset = PasswordReset(user=whose)
     token = reset.issue(lasts=timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES))

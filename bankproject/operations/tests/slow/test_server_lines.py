@@ -4,7 +4,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests import migrated_database
 from tests.asvs import proves
 from tests.processes import ROOT
 from tests.scanners.demo_bank import environment_of, free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -44,16 +44,17 @@ def served(folder: Path, command: list[str], **changes: str) -> Iterator[tuple[i
         command = [sys.executable, *(part.replace("PORT", str(port)) for part in command)]
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said)
     try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert server.poll() is None, log.read_text()
-            time.sleep(0.1)
+        wait_until(lambda: _takes(port, server, log), "the server", seconds=60)
         yield port, log
     finally:
         server.terminate()
         server.wait(timeout=60)
+
+
+def _takes(port: int, server: "subprocess.Popen[bytes]", log: Path) -> bool:
+    assert server.poll() is None, log.read_text()
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def ask(port: int, path: str, **headers: str) -> int:
